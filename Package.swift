@@ -1,0 +1,100 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every ordinary target: strict concurrency, explicit existentials and imports, no warnings.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The shepherd is Embedded Swift: no runtime, no Foundation, about 0.7 MB resident.
+/// `CLAUDINE_SHEPHERD=standard` builds the same sources with the ordinary standard library; CI keeps both alive.
+let embeddedShepherd = Context.environment["CLAUDINE_SHEPHERD"] != "standard"
+let shepherd: [SwiftSetting] =
+    embeddedShepherd
+    ? [
+        .swiftLanguageMode(.v6), .treatAllWarnings(as: .error),
+        .enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo", "-Osize"]),
+    ]
+    : strict
+
+let cFlags: [CSetting] = [.unsafeFlags(["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-O2"])]
+
+let package = Package(
+    name: "claudine",
+    products: [
+        .executable(name: "claudine", targets: ["claudine"]),
+        .executable(name: "claudine-shepherd", targets: ["claudine-shepherd"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    // Bottom-up: a target may import only what stands above it.
+    targets: [
+        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+        .target(name: "CCage", cSettings: cFlags),
+        .target(name: "ShepherdProtocol", swiftSettings: strict),
+        .target(name: "ShepherdProtocolEmbedded", swiftSettings: shepherd),
+        .executableTarget(
+            name: "claudine-shepherd",
+            dependencies: ["CCage", "ShepherdProtocolEmbedded"],
+            swiftSettings: shepherd,
+            linkerSettings: [.unsafeFlags(["-static-executable"])]
+        ),
+        .target(
+            name: "Policy",
+            dependencies: ["CSeccomp", "CCap", "ShepherdProtocol", .product(name: "TOMLKit", package: "TOMLKit")],
+            resources: [
+                .embedInCode("BuiltIn/strict.toml"), .embedInCode("BuiltIn/standard.toml"),
+                .embedInCode("BuiltIn/permissive.toml"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Store", dependencies: [.product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+        .target(name: "OutputLog", dependencies: ["ShepherdProtocol"], swiftSettings: strict),
+        .target(
+            name: "Agents", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")],
+            resources: [.embedInCode("demo-agent.sh")],
+            swiftSettings: strict),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Supervision",
+            dependencies: [
+                "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents", "Gateway",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "claudine",
+            dependencies: [
+                "Supervision", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "ShepherdProtocolTests", dependencies: ["ShepherdProtocol"], swiftSettings: strict),
+        .testTarget(name: "PolicyTests", dependencies: ["Policy"], swiftSettings: strict),
+        .testTarget(name: "StoreTests", dependencies: ["Store"], swiftSettings: strict),
+        .testTarget(name: "OutputLogTests", dependencies: ["OutputLog"], swiftSettings: strict),
+        .testTarget(name: "AgentsTests", dependencies: ["Agents"], swiftSettings: strict),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway"], swiftSettings: strict),
+    ]
+)
