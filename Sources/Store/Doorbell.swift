@@ -1,0 +1,105 @@
+import Dispatch
+import GRDB
+import Glibc
+import Synchronization
+
+/// The file that every committed transaction pokes, so that other processes notice at once. It carries no information, and
+/// nothing is wrong when it is missed.
+final class DoorbellFile: Sendable {
+    private let descriptor: Int32
+
+    init(_ paths: StatePaths) throws(StoreError) {
+        descriptor = open(paths.doorbell, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw StateDirectory.failure(errno, creating: paths.doorbell) }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    func ring() {
+        var byte: UInt8 = 0
+        // A poke that fails (a full disk) is made good by the followers' slow tick.
+        _ = pwrite(descriptor, &byte, 1, 0)
+    }
+}
+
+extension Store {
+    /// Yields soon after somebody commits, here or in another process, and about once a second in any case.
+    ///
+    /// Several changes may be told as one. A reader asks the database what is new after each; the first element comes
+    /// at once, so a loop over this needs no query before it.
+    package func changes() -> AsyncStream<Void> {
+        AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
+            continuation.yield()
+            let watch = Doorbell(self) { continuation.yield() }
+            continuation.onTermination = { _ in watch.cancel() }
+        }
+    }
+}
+
+/// Calls back when the doorbell rings: by inotify, or where that cannot be had by asking SQLite every 50 ms.
+private final class Doorbell: Sendable {
+    // libdispatch's objects may be used from any thread; their Swift protocols do not say so.
+    private nonisolated(unsafe) let sources: [any DispatchSourceProtocol]
+
+    init(_ store: Store, _ callback: @escaping @Sendable () -> Void) {
+        let queue = DispatchQueue(label: "Store.doorbell")
+        let inotify = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
+        let timer = DispatchSource.makeTimerSource(queue: queue)
+        if inotify >= 0, inotify_add_watch(inotify, store.paths.doorbell, UInt32(IN_MODIFY)) >= 0 {
+            let events = DispatchSource.makeReadSource(fileDescriptor: inotify, queue: queue)
+            events.setEventHandler {
+                var discarded = [UInt8](repeating: 0, count: 4096)
+                while read(inotify, &discarded, discarded.count) > 0 {}
+                callback()
+            }
+            events.setCancelHandler { close(inotify) }
+            timer.setEventHandler(handler: callback)
+            timer.schedule(deadline: .now() + 1, repeating: 1)
+            events.activate()
+            timer.activate()
+            sources = [events, timer]
+        } else {
+            if inotify >= 0 { close(inotify) }
+            let seen = LastVersion(store)
+            timer.setEventHandler { if seen.hasChanged() { callback() } }
+            timer.schedule(deadline: .now() + .milliseconds(50), repeating: .milliseconds(50))
+            timer.activate()
+            sources = [timer]
+        }
+    }
+
+    func cancel() {
+        for source in sources { source.cancel() }
+    }
+}
+
+/// What SQLite says changes with every commit: `data_version` for others' and `total_changes` for our own.
+private final class LastVersion: Sendable {
+    private let store: Store
+    private let seen = Mutex<[Int64]>([])
+
+    init(_ store: Store) {
+        self.store = store
+    }
+
+    /// True also when it cannot be told: then the reader finds out what is wrong.
+    func hasChanged() -> Bool {
+        let now: [Int64]
+        do {
+            now = try store.database.unsafeRead { db in
+                [
+                    try Int64.fetchOne(db, sql: "PRAGMA data_version") ?? 0,
+                    try Int64.fetchOne(db, sql: "SELECT total_changes()") ?? 0,
+                ]
+            }
+        } catch {
+            return true
+        }
+        return seen.withLock { seen in
+            defer { seen = now }
+            return seen != now
+        }
+    }
+}

@@ -1,0 +1,50 @@
+/// What was asked for: everything a request says, frozen when the task is created.
+package struct TaskSpec: Codable, Equatable, Sendable {
+    /// `claude`, `command`, or the name of a configured agent.
+    package var agent: String
+    /// What an agent is asked to do; nil for a plain command.
+    package var prompt: String?
+    /// Program and arguments; nil for an agent.
+    package var command: [String]?
+    /// Absolute, symlinks resolved.
+    package var workspace: String
+    package var policy: String
+    package var name: String?
+    package var labels: [String] = []
+    package var priority: Priority = .normal
+    package var model: String?
+    package var maxTurns: Int?
+    package var budgetUsd: Double?
+    /// Limits that were asked for, under the names the record uses (`wallSeconds`, `memoryBytes`, …).
+    package var limits: [String: JSONValue] = [:]
+    /// Names only; the values stay with the process that runs the task.
+    package var environmentNames: [String] = []
+    package var stdin: StdinSource = .none
+    package var retryOf: TaskID?
+    package var resumes: TaskID?
+    /// The agent's own session to continue.
+    package var resumeSessionId: String?
+
+    package init(agent: String, prompt: String, workspace: String, policy: String) {
+        self.agent = agent
+        self.prompt = prompt
+        self.workspace = workspace
+        self.policy = policy
+    }
+
+    package init(command: [String], workspace: String, policy: String) {
+        self.agent = "command"
+        self.command = command
+        self.workspace = workspace
+        self.policy = policy
+    }
+}
+
+/// Where the worker's standard input comes from.
+package enum StdinSource: Codable, Equatable, Sendable {
+    /// /dev/null.
+    case none
+    /// What the caller's own standard input says, copied to a file first.
+    case inherited
+    case file(String)
+}

@@ -1,0 +1,37 @@
+import GRDB
+
+extension Store {
+    /// Events after `since` in order, of one task or of all, at most `limit`.
+    package func events(
+        since: Int64 = 0, task: TaskID? = nil, limit: Int = 1000
+    ) throws(StoreError) -> [EventRecord] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT seq, time, task_id, attempt, kind, data_json FROM event
+                    WHERE seq > ? AND (? IS NULL OR task_id = ?) ORDER BY seq LIMIT ?
+                    """,
+                arguments: [since, task?.text, task?.text, limit]
+            ).map(EventRecord.init(row:))
+        }
+    }
+
+    /// The last `seq` that was given out; 0 before the first.
+    package func lastEvent() throws(StoreError) -> Int64 {
+        try read { db in try Int64.fetchOne(db, sql: "SELECT coalesce(max(seq), 0) FROM event") ?? 0 }
+    }
+}
+
+extension EventRecord {
+    fileprivate init(row: Row) throws {
+        let id: String = try row.decode(forColumn: "task_id")
+        guard let taskId = TaskID(id) else { throw StoreError(.corrupt, "An event names no task: \(id).") }
+        seq = try row.decode(forColumn: "seq")
+        time = Timestamp(milliseconds: try row.decode(forColumn: "time"))
+        self.taskId = taskId
+        attempt = try row.decode(Int?.self, forColumn: "attempt")
+        kind = try row.decode(forColumn: "kind")
+        data = try JSONText.decode(JSONValue.self, from: row.decode(forColumn: "data_json"))
+    }
+}

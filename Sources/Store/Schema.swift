@@ -1,0 +1,112 @@
+import GRDB
+
+/// The tables, and the one path from every older version to this one.
+///
+/// `PRAGMA user_version` counts the steps that were taken. A step is never edited after a release, only followed by another,
+/// and none drops a row.
+enum Schema {
+    /// "Clau", so that no other program's database is taken for ours.
+    static let applicationID: Int64 = 0x436c_6175
+
+    static let steps: [String] = [first]
+
+    static var version: Int64 { Int64(steps.count) }
+
+    /// Takes the steps that are missing, each in the transaction that the caller has begun.
+    static func migrate(_ db: Database, from current: Int64) throws {
+        for step in steps.dropFirst(Int(current)) {
+            try db.execute(sql: step)
+        }
+        try db.execute(sql: "PRAGMA user_version = \(version); PRAGMA application_id = \(applicationID)")
+    }
+
+    private static func list(_ states: [TaskState]) -> String {
+        states.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+    }
+
+    /// Times are milliseconds since 1970 in UTC, columns named `…_json` hold one JSON value.
+    /// No table is WITHOUT ROWID: GRDB could not observe it.
+    private static let first = """
+        CREATE TABLE instance (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            host TEXT NOT NULL,
+            boot_id TEXT NOT NULL,
+            pid INTEGER NOT NULL,
+            start_time INTEGER NOT NULL,
+            registered_at INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE task (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            spec_json TEXT NOT NULL CHECK (json_valid(spec_json)),
+            priority TEXT NOT NULL CHECK (priority IN ('P0', 'P1', 'P2')),
+            state TEXT NOT NULL CHECK (state IN (\(list(TaskState.allCases)))),
+            reason_json TEXT CHECK (reason_json IS NULL OR json_valid(reason_json)),
+            stop_reason_json TEXT CHECK (stop_reason_json IS NULL OR json_valid(stop_reason_json)),
+            stop_force INTEGER NOT NULL DEFAULT 0 CHECK (stop_force IN (0, 1)),
+            stop_requested_at INTEGER,
+            created_at INTEGER NOT NULL,
+            ended_at INTEGER,
+            CHECK ((ended_at IS NOT NULL) = (state IN (\(list(TaskState.terminal))))),
+            CHECK ((stop_reason_json IS NOT NULL) = (stop_requested_at IS NOT NULL))
+        ) STRICT;
+        CREATE INDEX task_live ON task (state, priority, number) WHERE ended_at IS NULL;
+
+        CREATE TRIGGER task_terminal_is_final BEFORE UPDATE OF state, reason_json, ended_at ON task
+        WHEN OLD.ended_at IS NOT NULL
+        BEGIN
+            SELECT RAISE(ABORT, 'a terminal task does not change');
+        END;
+
+        CREATE TABLE attempt (
+            fence INTEGER PRIMARY KEY AUTOINCREMENT,
+            task_id TEXT NOT NULL REFERENCES task (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL CHECK (number > 0),
+            instance_id TEXT NOT NULL,
+            nonce BLOB NOT NULL CHECK (length(nonce) = 16),
+            boot_id TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('claimed', 'armed', 'running', 'stopping', 'exited', 'ended')),
+            counted INTEGER NOT NULL DEFAULT 1 CHECK (counted IN (0, 1)),
+            frozen_json TEXT NOT NULL CHECK (json_valid(frozen_json)),
+            claimed_at INTEGER NOT NULL,
+            armed_at INTEGER,
+            started_at INTEGER,
+            exited_at INTEGER,
+            ended_at INTEGER,
+            shepherd_pid INTEGER,
+            shepherd_start_time INTEGER,
+            child_pid INTEGER,
+            child_start_time INTEGER,
+            receipt_json TEXT CHECK (receipt_json IS NULL OR json_valid(receipt_json)),
+            stop_reason_json TEXT CHECK (stop_reason_json IS NULL OR json_valid(stop_reason_json)),
+            exit_facts_json TEXT CHECK (exit_facts_json IS NULL OR json_valid(exit_facts_json)),
+            exit_json TEXT CHECK (exit_json IS NULL OR json_valid(exit_json)),
+            reason_json TEXT CHECK (reason_json IS NULL OR json_valid(reason_json)),
+            stragglers INTEGER,
+            output_json TEXT CHECK (output_json IS NULL OR json_valid(output_json)),
+            resources_json TEXT CHECK (resources_json IS NULL OR json_valid(resources_json)),
+            usage_json TEXT CHECK (usage_json IS NULL OR json_valid(usage_json)),
+            session_id TEXT,
+            result_json TEXT CHECK (result_json IS NULL OR json_valid(result_json)),
+            wall_ms INTEGER,
+            UNIQUE (task_id, number),
+            CHECK ((ended_at IS NOT NULL) = (state = 'ended'))
+        ) STRICT;
+        CREATE UNIQUE INDEX attempt_one_live ON attempt (task_id) WHERE ended_at IS NULL;
+
+        CREATE TABLE event (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            time INTEGER NOT NULL,
+            boottime INTEGER NOT NULL,
+            task_id TEXT NOT NULL,
+            attempt INTEGER,
+            kind TEXT NOT NULL,
+            data_json TEXT NOT NULL CHECK (json_valid(data_json))
+        ) STRICT;
+        CREATE INDEX event_task ON event (task_id, seq);
+        CREATE UNIQUE INDEX event_one_task_ended ON event (task_id) WHERE kind = 'task.ended';
+        CREATE UNIQUE INDEX event_one_attempt_ended ON event (task_id, attempt) WHERE kind = 'attempt.ended';
+        """
+}

@@ -1,0 +1,168 @@
+import GRDB
+import Glibc
+
+/// The one place where tasks are known: an SQLite database that every process of this user opens for itself.
+///
+/// All functions are synchronous, may be called from any thread, and block while another process writes: `busySeconds` at
+/// most, then they throw `store.busy`. A transaction that throws has changed nothing.
+package final class Store: Sendable {
+    static let busySeconds = 10
+
+    package let paths: StatePaths
+    let database: DatabaseQueue
+    private let bell: DoorbellFile
+
+    private init(paths: StatePaths, database: DatabaseQueue, bell: consuming DoorbellFile) {
+        self.paths = paths
+        self.database = database
+        self.bell = bell
+    }
+
+    /// Opens the store in `directory` (absolute), making it when there is none and bringing an older one up to date.
+    package static func open(directory: String) throws(StoreError) -> Store {
+        try open(StatePaths(directory: directory))
+    }
+
+    package static func open(_ paths: StatePaths) throws(StoreError) -> Store {
+        try StateDirectory.prepare(paths)
+        let file = try DatabaseFile.inspect(paths)
+        if case .present(let header) = file {
+            try refuseForeign(header.applicationID, header.userVersion, paths)
+        }
+        let database = try connect(paths)
+        // The header may be behind the log, so SQLite has the last word.
+        let current = try version(of: database, paths)
+        guard case .present(let header) = file, header.isWAL, current == Schema.version else {
+            try migrate(database, paths)
+            return Store(paths: paths, database: database, bell: try DoorbellFile(paths))
+        }
+        return Store(paths: paths, database: database, bell: try DoorbellFile(paths))
+    }
+
+    /// Ends the connection; the last process to do so also folds the log into the database.
+    package func close() throws(StoreError) {
+        do { try database.close() } catch { throw StoreError(error, path: paths.database) }
+    }
+}
+
+extension Store {
+    /// Runs `body` in one immediate transaction, commits it with `durability`, and rings the doorbell.
+    func write<Value>(
+        _ durability: Durability, _ body: (Database) throws -> Value
+    ) throws(StoreError) -> Value {
+        let value: Value
+        do {
+            value = try database.writeWithoutTransaction { db in
+                try db.execute(literal: "PRAGMA synchronous = \(sql: durability.rawValue)")
+                var result: Value?
+                try db.inTransaction(.immediate) {
+                    result = try body(db)
+                    return .commit
+                }
+                guard let result else { throw StoreError(.io, "A transaction ended without a result.") }
+                return result
+            }
+        } catch {
+            throw StoreError(error, path: paths.database)
+        }
+        bell.ring()
+        return value
+    }
+
+    /// Runs `body` on one consistent state of the database.
+    func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+        do {
+            return try database.unsafeRead { db in
+                var result: Value?
+                try db.inTransaction(.deferred) {
+                    result = try body(db)
+                    return .commit
+                }
+                guard let result else { throw StoreError(.io, "A query ended without a result.") }
+                return result
+            }
+        } catch {
+            throw StoreError(error, path: paths.database)
+        }
+    }
+}
+
+extension Store {
+    private static func connect(_ paths: StatePaths) throws(StoreError) -> DatabaseQueue {
+        // SQLite gives its log and index files the permissions of the database, so those are decided here.
+        let file = Glibc.open(paths.database, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { throw StateDirectory.failure(errno, creating: paths.database) }
+        Glibc.close(file)
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(Double(busySeconds))
+        configuration.foreignKeysEnabled = true
+        configuration.label = "Store"
+        do {
+            return try DatabaseQueue(path: paths.database, configuration: configuration)
+        } catch {
+            throw StoreError(error, path: paths.database)
+        }
+    }
+
+    private static func version(of database: DatabaseQueue, _ paths: StatePaths) throws(StoreError) -> Int64 {
+        let found: (application: Int64, version: Int64)
+        do {
+            found = try database.unsafeRead { db in
+                (
+                    try Int64.fetchOne(db, sql: "PRAGMA application_id") ?? 0,
+                    try Int64.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+                )
+            }
+        } catch {
+            throw StoreError(error, path: paths.database)
+        }
+        try refuseForeign(found.application, found.version, paths)
+        return found.version
+    }
+
+    /// An empty database that nobody has marked may be ours; anything else has to say so.
+    private static func refuseForeign(
+        _ application: Int64, _ version: Int64, _ paths: StatePaths
+    ) throws(StoreError) {
+        guard application == Schema.applicationID || (application == 0 && version == 0) else {
+            throw StoreError(
+                .notADatabase, "\(paths.database) is the database of another program.", hint: StoreError.moveAway)
+        }
+        guard version <= Schema.version else {
+            throw StoreError(
+                .newer, "\(paths.database) was written by a newer Claudine (schema \(version); this one knows \(Schema.version)).",
+                hint: "Use that version, or another state directory with --state-dir. Nothing was changed.")
+        }
+    }
+
+    /// Under a lock, because SQLite's busy handler does not cover the change to WAL.
+    private static func migrate(_ database: DatabaseQueue, _ paths: StatePaths) throws(StoreError) {
+        let lock = try FileLock.wait(for: paths.migrationLock)
+        try withExtendedLifetime(lock) { () throws(StoreError) in try takeSteps(database, paths) }
+    }
+
+    private static func takeSteps(_ database: DatabaseQueue, _ paths: StatePaths) throws(StoreError) {
+        do {
+            try database.writeWithoutTransaction { db in
+                let current = try Int64.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+                if current == 0, try Int64.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") != 0 {
+                    throw StoreError(
+                        .notADatabase, "\(paths.database) is the database of another program.",
+                        hint: StoreError.moveAway)
+                }
+                let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
+                guard mode == "wal" else {
+                    throw StoreError(.io, "The file system of \(paths.database) does not allow a write-ahead log.")
+                }
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                try db.inTransaction(.immediate) {
+                    let current = try Int64.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+                    if current < Schema.version { try Schema.migrate(db, from: current) }
+                    return .commit
+                }
+            }
+        } catch {
+            throw StoreError(error, path: paths.database)
+        }
+    }
+}

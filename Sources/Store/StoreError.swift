@@ -1,0 +1,74 @@
+import GRDB
+
+/// Why the store could not do what was asked; when it is thrown by `open` or by a transaction, nothing has been changed.
+package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable {
+        /// The state directory cannot be created or reached.
+        case directory = "store.directory"
+        /// The state directory belongs to somebody else or others may write to it.
+        case unsafe = "store.unsafe"
+        /// A newer Claudine has written the database.
+        case newer = "store.newer"
+        case notADatabase = "store.notADatabase"
+        /// Truncated or damaged.
+        case corrupt = "store.corrupt"
+        case readOnly = "store.readOnly"
+        case full = "store.full"
+        case busy = "store.busy"
+        /// Any other failure of the file system.
+        case io = "store.io"
+        /// A value that cannot be stored.
+        case input = "store.input"
+    }
+
+    package let code: Code
+    package let message: String
+    package let hint: String?
+
+    package init(_ code: Code, _ message: String, hint: String? = nil) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+    }
+
+    package var description: String { "[\(code.rawValue)] \(message)" }
+}
+
+extension StoreError {
+    /// Translates what SQLite said about the database at `path`.
+    init(_ error: any Error, path: String) {
+        if let error = error as? StoreError {
+            self = error
+            return
+        }
+        guard let error = error as? DatabaseError else {
+            self.init(.io, "The database \(path) failed: \(error)")
+            return
+        }
+        switch error.resultCode {
+        case .SQLITE_NOTADB:
+            self.init(.notADatabase, "\(path) is not a Claudine database.", hint: Self.moveAway)
+        case .SQLITE_CORRUPT:
+            self.init(.corrupt, "The database \(path) is damaged.", hint: Self.moveAway)
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_CANTOPEN:
+            self.init(
+                .readOnly, "The database \(path) cannot be written.",
+                hint: "Check the permissions of the state directory, or choose another with --state-dir.")
+        case .SQLITE_FULL:
+            self.init(
+                .full, "No space is left for the database \(path).",
+                hint: "Free some space, or choose another state directory with --state-dir.")
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            self.init(
+                .busy, "The database \(path) was locked by another process for more than \(Store.busySeconds) s.",
+                hint: "Try again; if it stays so, see which process holds it with `fuser -v \(path)`.")
+        case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHORT_READ:
+            self.init(.corrupt, "The database \(path) is truncated.", hint: Self.moveAway)
+        default:
+            self.init(.io, "The database \(path) failed: \(error.message ?? "\(error.resultCode)").")
+        }
+    }
+
+    static let moveAway =
+        "Nothing was changed. Restore it from a backup, or move it away and Claudine starts with an empty one."
+}

@@ -1,0 +1,69 @@
+import Foundation
+import GRDB
+
+extension Store {
+    /// Writes down the wish that a task stops; nil when there is no such task.
+    ///
+    /// The first reason is a latch: later wishes cannot change it, only add `force`. A task that nobody has claimed ends here.
+    package func requestStop(
+        _ id: TaskID, by origin: StopOrigin, force: Bool = false
+    ) throws(StoreError) -> StopResult? {
+        try write(.full) { db in
+            guard let state = try db.state(of: id) else { return nil }
+            if state.isTerminal { return .alreadyEnded(state) }
+            let moment = Moment()
+            if state == .queued || state == .blocked {
+                _ = try db.endTask(id, .cancelled, origin.reason, at: moment)
+                return .cancelledAtOnce
+            }
+            let before = try db.stopRequest(id)
+            if before == nil || (force && before?.force == false) {
+                try db.latch(id, origin.reason, force: force, at: moment)
+                let reason = before?.reason ?? origin.reason
+                try db.log(.taskStopRequested, id, at: moment, ["reason": reason.json, "force": .bool(force)])
+            }
+            if let before { return .alreadyStopping(before.reason) }
+            return .recorded
+        }
+    }
+
+    /// The wish to stop that the holder of `claim` has to act on, if there is one.
+    package func stopRequest(for claim: Claim) throws(StoreError) -> StopRequest? {
+        try read { db in try db.stopRequest(claim) }
+    }
+}
+
+extension Database {
+    /// The first reason stays; `force` is only ever added.
+    func latch(_ id: TaskID, _ reason: Reason, force: Bool, at moment: Moment) throws {
+        try execute(
+            sql: """
+                UPDATE task SET stop_reason_json = coalesce(stop_reason_json, ?),
+                    stop_requested_at = coalesce(stop_requested_at, ?), stop_force = max(stop_force, ?)
+                WHERE id = ? AND ended_at IS NULL
+                """,
+            arguments: [try JSONText.encode(reason), moment.wall.milliseconds, force ? 1 : 0, id.text])
+    }
+
+    func stopRequest(_ id: TaskID) throws -> StopRequest? {
+        let row = try Row.fetchOne(
+            self, sql: "SELECT stop_reason_json, stop_force FROM task WHERE id = ? AND stop_reason_json IS NOT NULL",
+            arguments: [id.text])
+        guard let row else { return nil }
+        return StopRequest(
+            reason: try JSONText.decode(Reason.self, from: row.decode(forColumn: "stop_reason_json")),
+            force: try row.decode(Int.self, forColumn: "stop_force") != 0)
+    }
+
+    func stopRequest(_ claim: Claim) throws -> StopRequest? {
+        try isLive(claim) ? stopRequest(claim.taskID) : nil
+    }
+
+    /// Whether `claim` is that of an attempt that has not ended.
+    func isLive(_ claim: Claim) throws -> Bool {
+        try Int.fetchOne(
+            self,
+            sql: "SELECT 1 FROM attempt WHERE fence = ? AND task_id = ? AND nonce = ? AND ended_at IS NULL",
+            arguments: [claim.fence, claim.taskID.text, Data(claim.nonce)]) != nil
+    }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import Testing
+
+@testable import Store
+
+/// A state directory of its own for one test, gone with it.
+final class Fixture: Sendable {
+    let directory: String
+
+    init() throws {
+        let template = NSTemporaryDirectory() + "claudine-store-XXXXXX"
+        var bytes = template.utf8CString.map { $0 }
+        let made = try #require(mkdtemp(&bytes))
+        directory = String(cString: made)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    var paths: StatePaths { StatePaths(directory: directory) }
+
+    func open() throws -> Store { try Store.open(directory: directory) }
+
+    func spec(_ name: String? = nil, labels: [String] = []) -> TaskSpec {
+        var spec = TaskSpec(command: ["/bin/true"], workspace: "/w", policy: "strict")
+        spec.name = name
+        spec.labels = labels
+        return spec
+    }
+
+    let frozen = FrozenAttempt(
+        policyName: "strict", policyDigest: "sha256:ab", policyJSON: ["network": "none"], containment: "kernel",
+        layers: ["userNamespace"], degraded: [], limits: ["wallSeconds": 60], argv: ["/bin/true"],
+        environmentNames: ["PATH"])
+
+    let shepherd = ProcessIdentity(pid: 10, startTime: 100)
+    let child = ProcessIdentity(pid: 11, startTime: 101)
+
+    func kinds(_ store: Store, _ task: TaskID? = nil) throws -> [String] {
+        try store.events(task: task, limit: 100_000).map(\.kind)
+    }
+}
+
+func identity() throws -> InstanceIdentity {
+    InstanceIdentity(
+        id: .random(), host: "h", bootID: "b", process: ProcessIdentity(pid: 1, startTime: 1), registeredAt: .now())
+}
