@@ -90,6 +90,15 @@ package struct Hello: Equatable, Sendable {
     package var at: UInt64
     /// It holds `alive.lock`.
     package var lockHeld: Bool
+
+    package init(oldestVersion: UInt8, newestVersion: UInt8, pid: UInt32, startTime: UInt64, at: UInt64, lockHeld: Bool) {
+        self.oldestVersion = oldestVersion
+        self.newestVersion = newestVersion
+        self.pid = pid
+        self.startTime = startTime
+        self.at = at
+        self.lockHeld = lockHeld
+    }
 }
 
 /// The worker's exec has succeeded.
@@ -101,6 +110,14 @@ package struct Started: Equatable, Sendable {
     package var at: UInt64
     /// Nanoseconds from START to exec.
     package var setup: UInt64
+
+    package init(initPid: UInt32, workerPid: UInt32, startTime: UInt64, at: UInt64, setup: UInt64) {
+        self.initPid = initPid
+        self.workerPid = workerPid
+        self.startTime = startTime
+        self.at = at
+        self.setup = setup
+    }
 }
 
 /// What the shepherd read from /proc of the worker just before exec.
@@ -154,6 +171,13 @@ package struct SpawnError: Equatable, Sendable {
     package var errno: Int32
     /// exec only: a file was there, so ENOENT is about its interpreter.
     package var found: Bool
+
+    package init(stage: SpawnStage, index: UInt16, errno: Int32, found: Bool) {
+        self.stage = stage
+        self.index = index
+        self.errno = errno
+        self.found = found
+    }
 }
 
 /// Bytes seen so far, per stream.
@@ -183,6 +207,14 @@ package struct ExitFacts: Equatable, Sendable {
     package var at: UInt64
     /// Processes that were still alive.
     package var survivors: UInt32
+
+    package init(end: ProcessEnd, ourSignal: Bool, reason: StopReason, at: UInt64, survivors: UInt32) {
+        self.end = end
+        self.ourSignal = ourSignal
+        self.reason = reason
+        self.at = at
+        self.survivors = survivors
+    }
 }
 
 /// How a process ended.

@@ -1,0 +1,49 @@
+// What Embedded Swift cannot reach by itself, for one of two reasons only: the call is variadic or a macro, or libc has no
+// wrapper for it. Everything else is called from Swift directly through the libc headers included here.
+#ifndef CCAGE_KERNEL_H
+#define CCAGE_KERNEL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static inline int cage_errno(void) { return errno; }
+int cage_open(const char *path, int flags, unsigned mode);
+int cage_open_at(int directory, const char *path, int flags, unsigned mode);
+int cage_set_nonblocking(int fd);
+int cage_set_close_on_exec(int fd);
+int cage_pipe_size(int fd, int bytes);
+// SIG_IGN for SIGPIPE: a vanished reader is seen as EPIPE.
+void cage_ignore_broken_pipes(void);
+// CLOCK_BOOTTIME in nanoseconds: counts suspend, never jumps (clock_gettime(2)).
+uint64_t cage_boottime(void);
+// A CLOCK_BOOTTIME timer; arming at 0 disarms it.
+int cage_timer(void);
+int cage_timer_arm(int timer, uint64_t boottime);
+// PR_SET_CHILD_SUBREAPER (prctl(2)).
+int cage_become_subreaper(void);
+// pidfd_send_signal(2); with `group`, PIDFD_SIGNAL_PROCESS_GROUP (Linux 6.9), and -1 with EINVAL before that.
+int cage_pidfd_signal(int pidfd, int signal, bool group);
+int cage_pidfd_open(pid_t pid);
+// Entries of a directory as getdents64(2) lays them out; `position` walks one buffer, NULL at its end.
+ssize_t cage_read_directory(int fd, void *buffer, size_t size);
+const char *cage_next_entry(const void *buffer, size_t filled, size_t *position);
+// The process's argument strings, which lie in one block: what /proc/PID/cmdline shows.
+char *cage_title(size_t *size);
+// Sends one descriptor with one byte over a unix socket.
+int cage_send_descriptor(int socket, int descriptor, char tag);
+
+#endif

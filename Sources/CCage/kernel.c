@@ -1,0 +1,88 @@
+#define _GNU_SOURCE
+#include "ccage.h"
+#include "syscalls.h"
+
+#include <dirent.h>
+#include <sys/prctl.h>
+#include <sys/timerfd.h>
+
+int cage_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
+
+int cage_open_at(int directory, const char *path, int flags, unsigned mode) {
+    return openat(directory, path, flags, mode);
+}
+
+int cage_set_nonblocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int cage_set_close_on_exec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
+int cage_pipe_size(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, bytes); }
+
+void cage_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
+
+uint64_t cage_boottime(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int cage_timer(void) { return timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK); }
+
+int cage_timer_arm(int timer, uint64_t boottime) {
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(boottime / 1000000000u), .tv_nsec = (long)(boottime % 1000000000u)}};
+    return timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+int cage_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int cage_pidfd_signal(int pidfd, int signal, bool group) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, group ? 1u << 2 : 0);
+}
+
+int cage_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+ssize_t cage_read_directory(int fd, void *buffer, size_t size) {
+    return syscall(SYS_getdents64, fd, buffer, size);
+}
+
+const char *cage_next_entry(const void *buffer, size_t filled, size_t *position) {
+    if (*position >= filled) return NULL;
+    const struct dirent64 *entry = (const struct dirent64 *)((const char *)buffer + *position);
+    *position += entry->d_reclen;
+    return entry->d_name;
+}
+
+static char *title;
+static size_t title_size;
+
+// glibc passes main's arguments to constructors; Embedded Swift's main has none.
+__attribute__((constructor)) static void remember_title(int argc, char **argv) {
+    if (argc < 1) return;
+    title = argv[0];
+    title_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) + 1 - argv[0]);
+}
+
+char *cage_title(size_t *size) {
+    *size = title_size;
+    return title;
+}
+
+int cage_send_descriptor(int socket, int descriptor, char tag) {
+    struct iovec data = {.iov_base = &tag, .iov_len = 1};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header;
+    } control = {0};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
+    return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}

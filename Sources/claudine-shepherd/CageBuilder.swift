@@ -1,0 +1,100 @@
+internal import CCage
+#if hasFeature(Embedded)
+    internal import ShepherdProtocolEmbedded
+#else
+    internal import ShepherdProtocol
+#endif
+
+/// The C form of an order. Its memory is never freed: it is needed until the worker has executed, and a shepherd starts one.
+struct CageBuilder {
+    private var order = cage_order()
+
+    init(
+        _ start: StartOrder, input: Int32, output: Int32, error: Int32, handoff: Int32, supervisor: Int32, cgroup: Int32
+    ) {
+        let cage = start.cage
+        order.namespaces = cage.namespaces
+        order.uid = cage.uid
+        order.gid = cage.gid
+        order.hostname = UnsafePointer(Self.text(cage.hostname))
+        order.pid_max = cage.pidMax
+        order.nesting = cage.nesting
+        order.mounts = Self.list(cage.mounts) { step in
+            cage_mount(
+                kind: step.kind.rawValue, flags: step.flags.rawValue, source: UnsafePointer(Self.text(step.source)),
+                target: UnsafePointer(Self.text(step.target)), size: step.size, inodes: step.inodes, mode: step.mode,
+                tree: -1)
+        }
+        order.mount_count = cage.mounts.count
+        order.listeners = UnsafePointer(
+            Self.list(cage.listeners) { listener in
+                cage_listener(
+                    kind: listener.kind.rawValue, port: listener.port, path: UnsafePointer(Self.text(listener.path)))
+            })
+        order.listener_count = min(cage.listeners.count, Int(CAGE_MAX_LISTENERS))
+        order.rlimits = UnsafePointer(
+            Self.list(cage.rlimits) { limit in
+                cage_rlimit(resource: limit.resource, soft: limit.soft, hard: limit.hard)
+            })
+        order.rlimit_count = cage.rlimits.count
+        order.oom_score_adjust = cage.oomScoreAdjust
+        order.nice = cage.nice
+        order.landlock_files = cage.landlock.handledFiles
+        order.landlock_network = cage.landlock.handledNetwork
+        order.landlock_scoped = cage.landlock.scoped
+        order.landlock_rules = UnsafePointer(
+            Self.list(cage.landlock.rules) { rule in
+                cage_landlock_rule(path: UnsafePointer(Self.text(rule.path)), rights: rule.rights)
+            })
+        order.landlock_rule_count = cage.landlock.rules.count
+        order.seccomp = UnsafeRawPointer(Self.text(cage.seccomp))
+        // struct sock_filter is 8 bytes (linux/filter.h).
+        order.seccomp_instructions = UInt16(truncatingIfNeeded: cage.seccomp.count / 8)
+        order.candidates = UnsafePointer(Self.list(start.candidates) { UnsafePointer(Self.text($0)) })
+        order.candidate_count = start.candidates.count
+        order.arguments = UnsafePointer(Self.vector(start.arguments))
+        order.environment = UnsafePointer(Self.vector(start.environment))
+        order.working_directory = UnsafePointer(Self.text(start.workingDirectory))
+        order.standard_input = input
+        order.standard_output = output
+        order.standard_error = error
+        order.supervisor_lifeline = supervisor
+        order.handoff = handoff
+        order.cgroup = cgroup
+        // The init acts after the shepherd would have: its grace, then two seconds.
+        order.orphan_wait = start.clocks.orphanGrace.addingClamped(2_000_000_000)
+        order.title = cage_title(&order.title_size)
+    }
+
+    /// Builds the cage up to the worker's pause before exec.
+    mutating func spawn(_ cage: inout cage) -> SpawnError? {
+        var failure = cage_failure()
+        guard cage_spawn(&order, &cage, &failure) < 0 else { return nil }
+        return SpawnError(
+            stage: SpawnStage(rawValue: failure.stage) ?? .prepare, index: failure.index, errno: failure.error,
+            found: failure.found)
+    }
+
+    private static func text(_ bytes: Bytes) -> UnsafeMutablePointer<CChar> {
+        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
+        for (index, byte) in bytes.enumerated() { copy[index] = CChar(bitPattern: byte) }
+        copy[bytes.count] = 0
+        return copy
+    }
+
+    private static func list<Element, Value>(
+        _ elements: [Element], _ convert: (Element) -> Value
+    ) -> UnsafeMutablePointer<Value> {
+        let copy = UnsafeMutablePointer<Value>.allocate(capacity: max(elements.count, 1))
+        for (index, element) in elements.enumerated() { (copy + index).initialize(to: convert(element)) }
+        return copy
+    }
+
+    /// A NULL-terminated vector, as execve(2) takes it.
+    private static func vector(_ elements: [Bytes]) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
+        let copy = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: elements.count + 1)
+        for (index, element) in elements.enumerated() { (copy + index).initialize(to: text(element)) }
+        (copy + elements.count).initialize(to: nil)
+        return copy
+    }
+}

@@ -1,0 +1,128 @@
+internal import CCage
+#if hasFeature(Embedded)
+    internal import ShepherdProtocolEmbedded
+#else
+    internal import ShepherdProtocol
+#endif
+
+/// Small files of /proc, without a String in sight.
+enum ProcReader {
+    /// Up to 16 KiB of a file below `directory` (or an absolute path).
+    static func read(_ path: Bytes, below directory: Int32 = AT_FDCWD) -> Bytes? {
+        let descriptor = open(path, below: directory, flags: O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { _ = CCage.close(descriptor) }
+        var contents = Bytes(repeating: 0, count: 16 << 10)
+        var filled = 0
+        while filled < contents.count {
+            let count = contents.withUnsafeMutableBytes {
+                CCage.read(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled)
+            }
+            if count < 0, cage_errno() == EINTR { continue }
+            if count <= 0 { break }
+            filled += count
+        }
+        contents.removeSubrange(filled..<contents.count)
+        return contents
+    }
+
+    static func open(_ path: Bytes, below directory: Int32, flags: Int32) -> Int32 {
+        withPath(path) { cage_open_at(directory, $0, flags, 0) }
+    }
+
+    /// Calls with a NUL-terminated copy of `path`.
+    static func withPath(_ path: Bytes, _ body: (UnsafePointer<CChar>) -> Int32) -> Int32 {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: path.count + 1) { buffer in
+            for (index, byte) in path.enumerated() { buffer.initializeElement(at: index, to: CChar(bitPattern: byte)) }
+            buffer.initializeElement(at: path.count, to: 0)
+            guard let base = buffer.baseAddress else { return -1 }
+            return body(base)
+        }
+    }
+
+    /// The text after `label` on the line that starts with it, blanks skipped.
+    static func field(_ label: StaticString, of contents: Bytes) -> Bytes? {
+        let count = label.utf8CodeUnitCount
+        var start = 0
+        while start < contents.count {
+            var end = start
+            while end < contents.count, contents[end] != 10 { end += 1 }
+            if end - start >= count {
+                var matches = true
+                for index in 0..<count where contents[start + index] != label.utf8Start[index] { matches = false }
+                if matches {
+                    var value = start + count
+                    while value < end, contents[value] == 32 || contents[value] == 9 { value += 1 }
+                    return Bytes(contents[value..<end])
+                }
+            }
+            start = end + 1
+        }
+        return nil
+    }
+
+    /// The numbers of a line, separated by anything that is no digit of `radix`; "unlimited" counts as `max`.
+    static func numbers(_ text: Bytes, radix: UInt64 = 10) -> [UInt64] {
+        var values: [UInt64] = []
+        var value: UInt64 = 0
+        var digits = 0
+        for byte in text + [32] {
+            if let digit = digit(byte), digit < radix {
+                value = value &* radix &+ digit
+                digits += 1
+            } else if digits > 0 {
+                values.append(value)
+                value = 0
+                digits = 0
+            } else if byte == UInt8(ascii: "u") {
+                values.append(.max)
+            }
+        }
+        return values
+    }
+
+    /// Field 22 of /proc/PID/stat: clock ticks since boot; counted after the last ')' of the name.
+    static func startTime(of pid: Int32) -> UInt64 {
+        guard let stat = read(path(pid, "/stat")) else { return 0 }
+        var cursor = stat.count - 1
+        while cursor > 0, stat[cursor] != UInt8(ascii: ")") { cursor -= 1 }
+        var field = 2
+        var value: UInt64 = 0
+        for byte in stat[(cursor + 1)...] {
+            if byte == 32 { field += 1 }
+            if field == 22, let digit = digit(byte) { value = value &* 10 &+ digit }
+            if field > 22 { break }
+        }
+        return value
+    }
+
+    /// `/proc/PID` and a suffix.
+    static func path(_ pid: Int32, _ suffix: StaticString) -> Bytes {
+        var path = bytes("/proc/")
+        path.append(contentsOf: decimal(UInt64(UInt32(bitPattern: pid))))
+        path.append(contentsOf: bytes(suffix))
+        return path
+    }
+
+    static func bytes(_ text: StaticString) -> Bytes {
+        Bytes(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    static func decimal(_ value: UInt64) -> Bytes {
+        var digits = Bytes()
+        var rest = value
+        repeat {
+            digits.insert(UInt8(ascii: "0") + UInt8(rest % 10), at: 0)
+            rest /= 10
+        } while rest > 0
+        return digits
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt64? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): return UInt64(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): return UInt64(byte - UInt8(ascii: "a")) + 10
+        default: return nil
+        }
+    }
+}

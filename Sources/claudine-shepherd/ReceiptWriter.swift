@@ -1,0 +1,31 @@
+internal import CCage
+#if hasFeature(Embedded)
+    internal import ShepherdProtocolEmbedded
+#else
+    internal import ShepherdProtocol
+#endif
+
+/// Writes `receipt`, which the supervisor has made with its full size, in place: one pwrite, enough for any process's death.
+struct ReceiptWriter {
+    private let descriptor: Int32
+    private var contents: ReceiptFile
+
+    /// - Returns: nil when the file is missing or cannot be written.
+    init?(directory: Int32, fence: UInt64, nonce: Bytes) {
+        descriptor = cage_open_at(directory, "receipt", O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0)
+        guard descriptor >= 0 else { return nil }
+        contents = ReceiptFile(fence: fence, nonce: nonce)
+    }
+
+    /// - Parameter durable: also survives a power failure; needed only when no supervisor is left to commit the same facts.
+    mutating func enter(
+        _ phase: AttemptPhase, exit: ExitFacts? = nil, empty: TreeEmpty? = nil, durable: Bool = false
+    ) {
+        contents.phase = phase
+        if let exit { contents.exit = exit }
+        if let empty { contents.empty = empty }
+        let bytes = contents.encoded
+        _ = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+        if durable { _ = fdatasync(descriptor) }
+    }
+}

@@ -1,0 +1,415 @@
+internal import CCage
+#if hasFeature(Embedded)
+    internal import ShepherdProtocolEmbedded
+#else
+    internal import ShepherdProtocol
+#endif
+
+/// One attempt, from START to an empty tree: a single-threaded loop over descriptors that hands events to the ladder and
+/// does what the ladder says. It alone signals, keeps time and writes output; it reports facts and decides no outcome.
+final class Shepherd {
+    private var inbox = FrameDecoder()
+    private var outbox = Outbox()
+    private var order: StartOrder?
+    private var ladder = Ladder(clocks: Clocks())
+    private var capture: Capture?
+    private var receipt: ReceiptWriter?
+    private var sampler = Sampler()
+
+    private var cage = CCage.cage(init: 0, init_pidfd: -1, control: -1, lifeline: -1, exec_status: -1)
+    private var cgroup: Int32 = -1
+    private var worker: Int32 = 0
+    private var workerPidfd: Int32 = -1
+    private var pidMax: UInt32 = 0
+    private var spawnFailed = false
+    private var receivedAt: UInt64 = 0
+    private var releasedAt: UInt64 = 0
+    private var killedAt: UInt64 = 0
+    private var exit: ExitFacts?
+    private var stragglers: UInt32 = 0
+
+    private var supervisorGone = false
+    private var acknowledged = false
+    private var finished = false
+    private var nextHeartbeat = UInt64.max
+    private let timer = cage_timer()
+    private let lockHeld: Bool
+
+    init() {
+        let lock = cage_open_at(
+            Inherited.attemptDirectory, "alive.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        // Held until we are gone, whatever becomes of the supervisor: the proof of life that needs no pid.
+        lockHeld = lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0
+        outbox.post(
+            .hello(
+                Hello(
+                    oldestVersion: Frame.version, newestVersion: Frame.version, pid: UInt32(bitPattern: getpid()),
+                    startTime: ProcReader.startTime(of: getpid()), at: cage_boottime(), lockHeld: lockHeld)))
+    }
+
+    /// - Returns: the exit code: 0 done or never started, 70 the supervisor went away while the worker ran, 71 no timer.
+    func run() -> Int32 {
+        guard timer >= 0 else { return 71 }
+        while true {
+            if !supervisorGone, !outbox.flush(to: Inherited.reports) { lostSupervisor(.supervisorGone) }
+            if isOver { return supervisorGone && order != nil ? 70 : 0 }
+            arm()
+            wait()
+        }
+    }
+
+    private var isOver: Bool {
+        if order == nil { return supervisorGone || finished }
+        return finished && (supervisorGone || acknowledged)
+    }
+
+    // MARK: Waiting
+
+    private func arm() {
+        var next = min(nextHeartbeat, sampler.next)
+        if let deadline = ladder.nextDeadline { next = min(next, deadline) }
+        _ = cage_timer_arm(timer, next == .max ? 0 : next)
+    }
+
+    private func wait() {
+        withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 8) { polls in
+            polls[0] = pollfd(fd: supervisorGone ? -1 : Inherited.commands, events: Int16(POLLIN), revents: 0)
+            polls[1] = pollfd(
+                fd: supervisorGone ? -1 : Inherited.reports, events: outbox.isEmpty ? 0 : Int16(POLLOUT), revents: 0)
+            polls[2] = pollfd(fd: timer, events: Int16(POLLIN), revents: 0)
+            polls[3] = pollfd(fd: cage.control, events: Int16(POLLIN), revents: 0)
+            polls[4] = pollfd(fd: cage.exec_status, events: Int16(POLLIN), revents: 0)
+            polls[5] = pollfd(fd: cage.init_pidfd, events: Int16(POLLIN), revents: 0)
+            polls[6] = pollfd(fd: capture?.waitable(.stdout) ?? -1, events: Int16(POLLIN), revents: 0)
+            polls[7] = pollfd(fd: capture?.waitable(.stderr) ?? -1, events: Int16(POLLIN), revents: 0)
+            guard poll(polls.baseAddress, 8, -1) > 0 else { return }
+            let now = cage_boottime()
+            // Commands and clocks before output: a flood must not delay a kill.
+            if polls[0].revents != 0 { readCommands(at: now) }
+            if polls[1].revents & Int16(POLLERR) != 0 { lostSupervisor(.supervisorGone) }
+            if polls[2].revents != 0 { tick(at: now) }
+            if polls[3].revents != 0 { readCage(at: now) }
+            if polls[4].revents != 0 { execStatusClosed(at: now) }
+            if polls[6].revents != 0 { takeOutput(.stdout, at: now) }
+            if polls[7].revents != 0 { takeOutput(.stderr, at: now) }
+            if polls[5].revents != 0 { initEnded(at: cage_boottime()) }
+        }
+    }
+
+    private func tick(at now: UInt64) {
+        var expirations: UInt64 = 0
+        _ = read(timer, &expirations, 8)
+        perform(ladder.expire(at: now), at: now)
+        if now >= nextHeartbeat, let order {
+            nextHeartbeat = now.addingClamped(order.clocks.heartbeat)
+            outbox.post(.heartbeat(at: now))
+        }
+        if now >= sampler.next, let order {
+            let usage = sampler.sample(limit: order.memory.limit, at: now)
+            outbox.post(.usage(usage))
+            if usage.memory > order.memory.limit { perform(ladder.stop(.memory, force: true, at: now), at: now) }
+        }
+    }
+
+    // MARK: The supervisor
+
+    private func readCommands(at now: UInt64) {
+        withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 8) { buffer in
+            while !supervisorGone {
+                let count = read(Inherited.commands, buffer.baseAddress, buffer.count)
+                if count < 0 {
+                    if cage_errno() == EINTR { continue }
+                    return
+                }
+                guard count > 0 else { return lostSupervisor(.supervisorGone) }
+                inbox.append(Bytes(buffer[0..<count]))
+                drainInbox(at: now)
+            }
+        }
+    }
+
+    private func drainInbox(at now: UInt64) {
+        do {
+            while let frame = try inbox.next() {
+                guard let command = try command(of: frame) else { continue }
+                obey(command, at: now)
+            }
+        } catch {
+            lostSupervisor(.protocolError)
+        }
+    }
+
+    /// Unknown types are skipped unless their sender says they must be understood.
+    private func command(of frame: Frame) throws(FrameError) -> Command? {
+        let command: Command?
+        do {
+            command = try Command(type: frame.type, payload: frame.payload)
+        } catch {
+            throw FrameError.fragment
+        }
+        if command == nil, frame.flags.contains(.mustUnderstand) { throw FrameError.version }
+        return command
+    }
+
+    private func obey(_ command: Command, at now: UInt64) {
+        switch command {
+        case .start(let start):
+            guard order == nil, !finished else { return lostSupervisor(.protocolError) }
+            begin(start, at: now)
+        case .stop(let reason, let force):
+            perform(ladder.stop(reason, force: force, at: now), at: now)
+        case .credit(let stream, let offset): capture?.credit(stream, offset: offset)
+        case .abort:
+            if order == nil { finished = true } else { perform(ladder.stop(.cancel, force: true, at: now), at: now) }
+        case .acknowledge: acknowledged = true
+        }
+    }
+
+    private func lostSupervisor(_ reason: StopReason) {
+        guard !supervisorGone else { return }
+        supervisorGone = true
+        guard order != nil, !finished else { return }
+        // Nobody reads what a paced run passes on any more; the worker must not hang on it while it is asked to end.
+        capture?.credit(.stdout, offset: .max)
+        capture?.credit(.stderr, offset: .max)
+        let now = cage_boottime()
+        perform(ladder.stop(reason, force: false, at: now), at: now)
+    }
+
+    // MARK: The cage
+
+    private func begin(_ start: StartOrder, at now: UInt64) {
+        order = start
+        receivedAt = now
+        ladder = Ladder(clocks: start.clocks)
+        nextHeartbeat = now.addingClamped(start.clocks.heartbeat)
+        receipt = ReceiptWriter(directory: Inherited.attemptDirectory, fence: start.fence, nonce: start.nonce)
+        var output: (Int32, Int32) = (-1, -1)
+        var error: (Int32, Int32) = (-1, -1)
+        guard lockHeld, receipt != nil else { return fail(.prepare) }
+        guard Self.makePipe(&output), Self.makePipe(&error) else { return fail(.output) }
+        capture = Capture(
+            order: start.output, directory: Inherited.attemptDirectory, stdoutPipe: output.0, stderrPipe: error.0)
+        guard capture != nil else { return fail(.output) }
+        if !start.cage.cgroup.isEmpty {
+            cgroup = ProcReader.open(start.cage.cgroup, below: AT_FDCWD, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard cgroup >= 0 else { return fail(.cgroup) }
+        }
+        receipt?.enter(.forking)
+        var builder = CageBuilder(
+            start, input: Inherited.standardInput, output: output.1, error: error.1, handoff: Inherited.handoff,
+            supervisor: Inherited.commands, cgroup: cgroup)
+        let failure = builder.spawn(&cage)
+        for descriptor in [output.1, error.1, Inherited.standardInput, Inherited.handoff] { _ = close(descriptor) }
+        if let failure { fail(failure) }
+    }
+
+    private func readCage(at now: UInt64) {
+        var message = cage_message()
+        var sender: pid_t = 0
+        var descriptor: Int32 = -1
+        while cage.control >= 0 {
+            let received = cage_receive(&cage, &message, &sender, &descriptor)
+            if received == 0 { return }
+            if received < 0 {
+                _ = close(cage.control)
+                cage.control = -1
+                return
+            }
+            switch message.kind {
+            case CAGE_MESSAGE_FAILED.rawValue:
+                fail(
+                    SpawnError(
+                        stage: SpawnStage(rawValue: UInt8(truncatingIfNeeded: message.stage)) ?? .prepare,
+                        index: UInt16(truncatingIfNeeded: message.index), errno: message.value,
+                        found: message.found != 0))
+            case CAGE_MESSAGE_BUILT.rawValue:
+                sampler.proc = descriptor
+                pidMax = UInt32(bitPattern: message.value)
+            case CAGE_MESSAGE_READY.rawValue: verify(sender, at: now)
+            case CAGE_MESSAGE_EXITED.rawValue: leaderExited(message, at: now)
+            default: break
+            }
+        }
+    }
+
+    /// The worker waits just before exec: what is in force is read back, and only a match lets it go on.
+    private func verify(_ pid: Int32, at now: UInt64) {
+        guard let order, !spawnFailed else { return }
+        worker = pid
+        workerPidfd = cage_pidfd_open(pid)
+        guard workerPidfd >= 0, let found = CageReadback.read(worker: pid, pidMax: pidMax) else {
+            return fail(SpawnError(stage: .receipt, index: 0, errno: cage_errno(), found: false))
+        }
+        outbox.post(.receipt(found))
+        guard CageReadback.matches(found, order.cage) else {
+            return fail(SpawnError(stage: .receipt, index: 1, errno: 0, found: false))
+        }
+        // A stop that came meanwhile has already killed the cage.
+        guard ladder.phase == .starting, cage_release(&cage) == 0 else { return }
+        receipt?.enter(.running)
+        releasedAt = cage_boottime()
+    }
+
+    private func execStatusClosed(at now: UInt64) {
+        _ = close(cage.exec_status)
+        cage.exec_status = -1
+        // A failed exec says so before its descriptor closes.
+        readCage(at: now)
+        guard !spawnFailed, releasedAt > 0, exit == nil, ladder.phase == .starting else { return }
+        hasStarted(at: now)
+    }
+
+    private func hasStarted(at now: UInt64) {
+        ladder.released(at: now)
+        sampler.begin(at: now)
+        outbox.post(
+            .started(
+                Started(
+                    initPid: UInt32(bitPattern: cage.`init`), workerPid: UInt32(bitPattern: worker),
+                    startTime: ProcReader.startTime(of: worker), at: now, setup: now - receivedAt)))
+    }
+
+    private func leaderExited(_ message: cage_message, at now: UInt64) {
+        guard exit == nil, !spawnFailed else { return }
+        if ladder.phase == .starting, releasedAt > 0 {
+            // It was quicker than the news of its exec.
+            hasStarted(at: now)
+        }
+        let end: ProcessEnd =
+            message.index == UInt32(CLD_EXITED)
+            ? .exited(code: UInt8(truncatingIfNeeded: message.value))
+            : .signalled(UInt8(truncatingIfNeeded: message.value))
+        note(exit: end, survivors: message.count, at: now)
+        perform(ladder.leaderExited(survivors: message.count, at: now), at: now)
+    }
+
+    private func note(exit end: ProcessEnd, survivors: UInt32, at now: UInt64) {
+        let facts = ExitFacts(
+            end: end, ourSignal: ladder.ourSignal, reason: ladder.reason, at: now, survivors: survivors)
+        exit = facts
+        if !ladder.ourSignal { stragglers = survivors }
+        receipt?.enter(.exited, exit: facts)
+        outbox.post(.exit(facts))
+    }
+
+    /// The init is dead and with it, by the kernel's own rule, everything in its PID namespace (pid_namespaces(7)).
+    private func initEnded(at now: UInt64) {
+        readCage(at: now)
+        var status: Int32 = 0
+        var usage = rusage()
+        guard wait4(cage.`init`, &status, 0, &usage) == cage.`init` else { return }
+        for descriptor in [cage.init_pidfd, cage.lifeline, cage.control, cage.exec_status] where descriptor >= 0 {
+            _ = close(descriptor)
+        }
+        cage.init_pidfd = -1
+        cage.lifeline = -1
+        cage.control = -1
+        cage.exec_status = -1
+        if cgroup >= 0, let order { removeCgroup(order.cage.cgroup) }
+        sampler.end()
+        nextHeartbeat = .max
+        capture?.close(at: now)
+        if spawnFailed {
+            receipt?.enter(.armed)
+            return finish()
+        }
+        // Killed with its init, by us or from outside, before the init could tell.
+        if exit == nil { note(exit: .signalled(UInt8(SIGKILL)), survivors: 0, at: now) }
+        ladder.emptied()
+        var empty = TreeEmpty()
+        empty.reason = ladder.reason
+        empty.ourSignal = exit?.ourSignal ?? false
+        empty.stragglers = stragglers
+        empty.cpu = microseconds(usage.ru_utime) + microseconds(usage.ru_stime)
+        // ru_maxrss is in kibibytes (getrusage(2)).
+        empty.maxResident = UInt64(usage.ru_maxrss) * 1024
+        empty.peakMemory = max(sampler.peakMemory, empty.maxResident)
+        empty.maxProcesses = max(sampler.maxProcesses, 1)
+        empty.wall = releasedAt > 0 ? now - releasedAt : 0
+        empty.killing = killedAt > 0 ? now - killedAt : 0
+        empty.output = capture?.totals ?? OutputTotals()
+        receipt?.enter(.empty, exit: exit, empty: empty, durable: supervisorGone)
+        outbox.post(.treeEmpty(empty))
+        finish()
+    }
+
+    private func finish() { finished = true }
+
+    // MARK: Doing
+
+    private func perform(_ actions: Ladder.Actions, at now: UInt64) {
+        if actions.contains(.announce) {
+            outbox.post(.stopping(ladder.reason, killing: actions.contains(.kill)))
+        }
+        if actions.contains(.terminate) { signalGroup(SIGTERM) }
+        if actions.contains(.kill) { kill(at: now) }
+        if actions.contains(.reportStuck) {
+            outbox.post(.stuck(processes: sampler.sample(limit: .max, at: now).processes))
+        }
+    }
+
+    /// SIGTERM to a stopped process is only seen after SIGCONT.
+    private func signalGroup(_ number: Int32) {
+        for number in [number, SIGCONT] where cage_pidfd_signal(workerPidfd, number, true) < 0 {
+            // Before Linux 6.9. The leader is not reaped before its namespace ends, so its group's number is still its own.
+            if cage_errno() == EINVAL, worker > 0 { _ = CCage.kill(-worker, number) }
+        }
+    }
+
+    private func kill(at now: UInt64) {
+        if killedAt == 0 { killedAt = now }
+        if cage.init_pidfd >= 0 { _ = cage_pidfd_signal(cage.init_pidfd, SIGKILL, false) }
+        guard cgroup >= 0 else { return }
+        let file = cage_open_at(cgroup, "cgroup.kill", O_WRONLY | O_CLOEXEC, 0)
+        guard file >= 0 else { return }
+        _ = write(file, "1", 1)
+        _ = close(file)
+    }
+
+    private func removeCgroup(_ path: Bytes) {
+        _ = close(cgroup)
+        cgroup = -1
+        _ = ProcReader.withPath(path) { rmdir($0) }
+    }
+
+    private func fail(_ stage: SpawnStage) {
+        fail(SpawnError(stage: stage, index: 0, errno: cage_errno(), found: false))
+    }
+
+    private func fail(_ error: SpawnError) {
+        guard !spawnFailed else { return }
+        spawnFailed = true
+        outbox.post(.spawnError(error))
+        if cage.init_pidfd >= 0 {
+            kill(at: cage_boottime())
+        } else {
+            receipt?.enter(.armed)
+            if cgroup >= 0, let order { removeCgroup(order.cage.cgroup) }
+            finish()
+        }
+    }
+
+    private func takeOutput(_ stream: OutputStream, at now: UInt64) {
+        guard capture?.take(stream, at: now) == true, let capture else { return }
+        ladder.output(at: now)
+        outbox.post(.output(capture.totals))
+        if let order, capture.total > order.output.limit {
+            perform(ladder.stop(.output, force: false, at: now), at: now)
+        }
+    }
+
+    private static func makePipe(_ ends: inout (Int32, Int32)) -> Bool {
+        var pair: [Int32] = [-1, -1]
+        guard pipe(&pair) == 0 else { return false }
+        ends = (pair[0], pair[1])
+        _ = cage_set_close_on_exec(pair[0])
+        _ = cage_set_close_on_exec(pair[1])
+        _ = cage_set_nonblocking(pair[0])
+        // Fewer wake-ups under a flood; a user over the pipe quota keeps the default.
+        _ = cage_pipe_size(pair[0], 1 << 20)
+        return true
+    }
+
+    private func microseconds(_ time: timeval) -> UInt64 { UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_usec) }
+}
