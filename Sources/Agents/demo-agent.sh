@@ -35,7 +35,7 @@ gave() { # IS-ERROR TEXT
         "$session" "$turns" "$1" "$2"
 }
 
-# One forbidden thing. The function returns 0 when it succeeded, 1 when it was refused, 2 when this machine has no tool to try it.
+# One forbidden thing. The function returns 0 when it succeeded, 1 when it was refused, 77 when this machine has no tool to try it.
 try() { # FUNCTION WHAT
     use Bash command "$2"
     # The shell's own complaint about a refused redirection is no news here.
@@ -46,7 +46,7 @@ try() { # FUNCTION WHAT
             report="$report\\n  NOT BLOCKED  $2"
             gave false "NOT BLOCKED: $2"
             ;;
-        2)
+        77)
             untried=$((untried + 1))
             report="$report\\n  not tried    $2"
             gave false "not tried, a tool is missing: $2"
@@ -100,7 +100,7 @@ connect_outside() {
             exit 0;'
         return $?
     fi
-    have bash && have timeout || return 2
+    have bash && have timeout || return 77
     case $(timeout 3 bash -c ': < /dev/tcp/192.0.2.1/80' 2>&1) in
         *nreachable* | *ermitted* | *enied* | *assign*) return 1 ;;
         *) return 0 ;;
@@ -108,24 +108,24 @@ connect_outside() {
 }
 
 mount_something() {
-    have mount || return 2
+    have mount || return 77
     mount -t tmpfs none "$scratch" || return 1
     umount "$scratch"
     return 0
 }
 
 new_namespace() {
-    have unshare || return 2
+    have unshare || return 77
     unshare --user true || unshare --mount true
 }
 
 # PTRACE_TRACEME on ourselves: permitted to every process that nothing forbids it.
 trace_process() {
-    have perl || return 2
+    have perl || return 77
     case $(uname -m) in
         x86_64) number=101 ;;
         aarch64) number=117 ;;
-        *) return 2 ;;
+        *) return 77 ;;
     esac
     perl -e "exit(syscall($number, 0, 0, 0, 0) == 0 ? 0 : 1)"
 }
