@@ -1,5 +1,3 @@
-package import NIOCore
-
 /// Everything that one task's gateway needs to know, frozen when the task starts.
 package struct GatewayConfiguration: Sendable {
     package var upstream: UpstreamAddress
@@ -28,14 +26,14 @@ package struct GatewayLimits: Sendable {
     /// Connections open at once. Each takes two descriptors of the supervisor, which other tasks need too.
     package var connections = 128
     /// From a connection's being free to the end of its next request's headers.
-    package var headTimeout: TimeAmount = .seconds(120)
+    package var headTimeout: Duration = .seconds(120)
     /// Between two pieces of a request's body, while the upstream takes them.
-    package var bodyTimeout: TimeAmount = .seconds(60)
+    package var bodyTimeout: Duration = .seconds(60)
     /// For the TCP connection to the upstream.
-    package var connectTimeout: TimeAmount = .seconds(15)
+    package var connectTimeout: Duration = .seconds(15)
     /// How long a connection to the upstream is kept for the next request. Shorter than any common
     /// middlebox's patience, so that a request is not written into a connection that is already gone.
-    package var parkTimeout: TimeAmount = .seconds(30)
+    package var parkTimeout: Duration = .seconds(30)
 
     package init() {}
 }

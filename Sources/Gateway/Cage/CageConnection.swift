@@ -18,7 +18,7 @@ final class CageConnection: ChannelDuplexHandler {
     }
 
     /// How long a cage that was sent its last answer may take to hang up.
-    private static let leaveTimeout = TimeAmount.seconds(2)
+    private static let leaveTimeout = Duration.seconds(2)
 
     private let configuration: GatewayConfiguration
     private let dialer: UpstreamDialer
@@ -277,7 +277,7 @@ final class CageConnection: ChannelDuplexHandler {
         upstream.client = nil
         upstream.resumeReading()
         parked = upstream
-        parkDeadline = context.eventLoop.assumeIsolated().scheduleTask(in: configuration.limits.parkTimeout) {
+        parkDeadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(configuration.limits.parkTimeout)) {
             [weak self] in self?.takeParked()?.close()
         }
     }
@@ -291,9 +291,9 @@ final class CageConnection: ChannelDuplexHandler {
 
     // MARK: Patience
 
-    private func arm(_ time: TimeAmount, _ action: @escaping (CageConnection) -> Void) {
+    private func arm(_ time: Duration, _ action: @escaping (CageConnection) -> Void) {
         deadline?.cancel()
-        deadline = context?.eventLoop.assumeIsolated().scheduleTask(in: time) { [weak self] in
+        deadline = context?.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(time)) { [weak self] in
             if let self { action(self) }
         }
     }

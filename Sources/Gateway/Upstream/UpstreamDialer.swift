@@ -14,7 +14,7 @@ final class UpstreamDialer: Sendable {
     init(_ configuration: GatewayConfiguration) {
         address = configuration.upstream
         trustRootsFile = configuration.trustRootsFile
-        connectTimeout = configuration.limits.connectTimeout
+        connectTimeout = TimeAmount(configuration.limits.connectTimeout)
     }
 
     /// A connection on `eventLoop` that speaks HTTP; for TLS the handshake may still be going on.
