@@ -1,10 +1,10 @@
 /// How a process ended: its exit code, or the name of the signal it died of (`SIGKILL`).
-package enum ExitStatus: Equatable, Sendable {
+package enum WorkerExit: Equatable, Sendable {
     case code(Int32)
     case signal(String)
 }
 
-extension ExitStatus: Codable {
+extension WorkerExit: Codable {
     private enum Key: String, CodingKey { case code, signal }
 
     package init(from decoder: any Decoder) throws {
@@ -81,7 +81,7 @@ package struct AgentResult: Codable, Equatable, Sendable {
 package struct Ending: Equatable, Sendable {
     package var state: TaskState
     package var reason: Reason?
-    package var exit: ExitStatus?
+    package var exit: WorkerExit?
     /// Processes that outlived the leader and were ended.
     package var stragglers: Int?
     package var output: OutputTotals?

@@ -43,7 +43,7 @@ extension ReasonCode {
     }
 
     /// How `run` and `wait` exit.
-    package enum ExitRule: Equatable, Sendable {
+    package enum ExitRule: Hashable, Sendable {
         /// With the worker's own code, 128+N for its signal, and 1 where that would be 0.
         case own
         case fixed(Int32)

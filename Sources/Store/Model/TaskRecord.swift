@@ -21,7 +21,7 @@ package struct TaskRecord: Codable, Equatable, Sendable {
     package var startedAt: Timestamp?
     package var endedAt: Timestamp?
     package var wallMs: Int64?
-    package var exit: ExitStatus?
+    package var exit: WorkerExit?
     package var stragglers: Int?
     /// Nil while an attempt runs and has not told yet.
     package var output: OutputTotals?

@@ -63,7 +63,7 @@ extension TaskRecord {
         startedAt = try row.decode(Int64?.self, forColumn: "started_at").map(Timestamp.init(milliseconds:))
         endedAt = try row.decode(Int64?.self, forColumn: "ended_at").map(Timestamp.init(milliseconds:))
         wallMs = try row.decode(Int64?.self, forColumn: "wall_ms")
-        exit = try json(ExitStatus.self, "exit_json")
+        exit = try json(WorkerExit.self, "exit_json")
         stragglers = try row.decode(Int?.self, forColumn: "stragglers")
         // Nothing was ever started, so nothing was ever written: that is known, and is zero.
         let neverRan = startedAt == nil && (state.isTerminal || attempt == nil)

@@ -22,7 +22,7 @@ extension Reason {
     }
 }
 
-extension ExitStatus {
+extension WorkerExit {
     var json: JSONValue {
         switch self {
         case .code(let code): ["code": .integer(Int64(code))]

@@ -2,13 +2,13 @@ import GRDB
 
 /// What the shepherd saw when the leader was gone.
 package struct ExitFacts: Codable, Equatable, Sendable {
-    package var exit: ExitStatus
+    package var exit: WorkerExit
     /// Whether one of our signals had been sent before the exit was seen: decides every race.
     package var signalledBefore: Bool
     /// Nanoseconds of CLOCK_BOOTTIME.
     package var observedAt: Int64?
 
-    package init(exit: ExitStatus, signalledBefore: Bool, observedAt: Int64? = nil) {
+    package init(exit: WorkerExit, signalledBefore: Bool, observedAt: Int64? = nil) {
         self.exit = exit
         self.signalledBefore = signalledBefore
         self.observedAt = observedAt

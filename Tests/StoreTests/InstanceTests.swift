@@ -1,0 +1,40 @@
+import Foundation
+import Testing
+
+@testable import Store
+
+struct InstanceTests {
+    @Test func anInstanceIsAliveAsLongAsItsHolder() throws {
+        let fixture = try Fixture()
+        let store = try fixture.open()
+        let other = try fixture.open()
+        let id = try register(store) { instance in
+            // Twice: asking must not look like holding.
+            let answers = [try other.isAlive(instance.identity.id), try other.isAlive(instance.identity.id)]
+            #expect(answers == [true, true])
+        }
+        #expect(try !other.isAlive(id))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.paths.instances).isEmpty)
+    }
+
+    @Test func aDeadInstanceIsForgottenOnceItHasNothingUnfinished() throws {
+        let fixture = try Fixture()
+        let store = try fixture.open()
+        var claim: Claim?
+        let id = try register(store) { instance in
+            claim = try store.enqueueAndClaim(fixture.spec(), frozen: fixture.frozen, instance: instance.identity)
+            #expect(try store.instances() == [instance.identity])
+        }
+        #expect(try store.forgetDeadInstances() == 0)
+        #expect(try store.end(#require(claim), .succeeded))
+        #expect(try store.instances().map(\.id) == [id])
+        #expect(try store.forgetDeadInstances() == 1)
+        #expect(try store.instances().isEmpty)
+    }
+
+    private func register(_ store: Store, _ body: (borrowing Instance) throws -> Void) throws -> InstanceID {
+        let instance = try store.registerInstance()
+        try body(instance)
+        return instance.identity.id
+    }
+}
