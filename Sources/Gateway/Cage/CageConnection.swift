@@ -232,8 +232,9 @@ final class CageConnection: ChannelDuplexHandler {
             context?.close(promise: nil)
             return
         }
-        // Without a body the end of the request is at hand and the connection can go on.
-        answer(problem, keepAlive: head.map { $0.isKeepAlive && !$0.headers.announceBody } ?? false)
+        // A sound request without a body ends right here, and the connection can go on.
+        let isSound = problem.status == .forbidden || problem.status == .unauthorized
+        answer(problem, keepAlive: isSound && head.map { $0.isKeepAlive && !$0.headers.announceBody } ?? false)
     }
 
     private func answer(_ problem: APIProblem, keepAlive: Bool) {

@@ -147,6 +147,11 @@ final class MessageReader {
 
     func next() throws -> Message? {
         guard var message = try head() else { return nil }
+        try readBody(&message)
+        return message
+    }
+
+    func readBody(_ message: inout Message) throws {
         if message["transfer-encoding"] == "chunked" {
             while let piece = try chunk(&message) { message.body += piece }
         } else if let length = message["content-length"].flatMap({ Int($0) }) {
@@ -155,7 +160,6 @@ final class MessageReader {
         } else {
             message.isWhole = true
         }
-        return message
     }
 }
 
