@@ -139,9 +139,3 @@ struct AgentTables {
             .first { AgentTemplate.Place(rawValue: $0) == nil }
     }
 }
-
-/// A value from outside as it may stand in a sentence: escaped, and cut to 64 characters.
-func quoted(_ text: String) -> String {
-    let short = text.prefix(64)
-    return String(short).debugDescription + (short.endIndex == text.endIndex ? "" : "…")
-}

@@ -4,6 +4,11 @@ package struct AgentSummary: Equatable, Sendable {
         /// The final text; for an error without one, its messages, one a line.
         package var text: String
         package var isError: Bool
+
+        package init(text: String, isError: Bool) {
+            self.text = text
+            self.isError = isError
+        }
     }
 
     package var sessionID: String?
@@ -23,6 +28,8 @@ package struct AgentSummary: Equatable, Sendable {
     package var invalidLines = 0
     /// Lines above the bound, skipped without being looked at.
     package var oversizedLines = 0
+
+    package init() {}
 }
 
 /// Tokens and money as the agent itself counts them; the gateway's own count is the one that limits.
