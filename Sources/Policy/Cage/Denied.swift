@@ -1,0 +1,99 @@
+import Glibc
+
+/// The paths that a policy hides, on this machine.
+struct Denied {
+    /// Canonical where they exist, as written where not.
+    let paths: [String]
+    private let policyName: String
+
+    init(policy: Policy, host: HostFacts) {
+        policyName = policy.name
+        var literal: [String] = []
+        for entry in policy.filesystem.deny {
+            if entry == Secrets.setName {
+                literal += Secrets.system + host.hostKeys
+                if let home = host.home { literal += Secrets.home.map { home + "/" + $0 } }
+            } else if let path = HomePath.expand(entry, home: host.home) {
+                literal.append(path)
+            }
+        }
+        var paths: [String] = []
+        for path in literal.map({ RealPath.resolve($0) ?? $0 }) where !paths.contains(path) { paths.append(path) }
+        self.paths = paths
+    }
+
+    /// The hidden path that a path is or lies in.
+    func containing(_ path: String) -> String? { paths.first { RealPath.isPath(path, within: $0) } }
+
+    func check(workspace: String) throws(PolicyError) {
+        guard let secret = containing(workspace) else { return }
+        throw PolicyError(
+            .workspace, "\(workspace) cannot be a workspace: policy '\(policyName)' hides \(secret)",
+            hint: "choose a directory outside of it", detail: ["bound": "outside \(secret)", "found": workspace])
+    }
+}
+
+/// Paths below `~`.
+enum HomePath {
+    /// The absolute path; nil for one below `~` where there is no home.
+    static func expand(_ path: String, home: String?) -> String? {
+        guard path.hasPrefix("~/") else { return path }
+        return home.map { $0 + path.dropFirst() }
+    }
+}
+
+/// Places that the cage itself fills.
+enum FixedPlaces {
+    /// Nothing else can be at these, or above the first two, which need not exist on the host.
+    private static let made = [CagePaths.home, CagePaths.runtime]
+    private static let kernel = ["/proc", "/sys", "/dev"]
+    private static let temporary = [CagePaths.temporary, "/var/tmp"]
+    private static let system = [
+        "/usr", "/etc", "/opt", "/var", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/home", "/root", "/run",
+    ]
+
+    /// Why an extra path cannot be shown, or nil.
+    static func conflict(grant path: String) -> String? {
+        if made.contains(where: { RealPath.isPath($0, within: path) }) || temporary.contains(path) {
+            return "is a place of the cage's own"
+        }
+        return inKernel(path)
+    }
+
+    /// Why a directory cannot be a workspace, or nil.
+    static func conflict(workspace path: String) -> String? {
+        if (made + kernel + temporary).contains(where: { RealPath.isPath($0, within: path) }) || system.contains(path) {
+            return "it is a directory of the system"
+        }
+        if RealPath.isPath(path, within: CagePaths.runtime) { return "it is a place of the cage's own" }
+        return inKernel(path) == nil ? nil : "it is no ordinary directory"
+    }
+
+    private static func inKernel(_ path: String) -> String? {
+        kernel.contains { RealPath.isPath(path, within: $0) } ? "is the kernel's" : nil
+    }
+}
+
+/// The protected names that exist in a workspace.
+enum ProtectedPaths {
+    /// Paths to be read-only (`true`), each after the directories that lead to it (`false`).
+    ///
+    /// A name that is a symbolic link, or is reached through one, is left out: mounting would follow it out of the workspace.
+    static func find(_ entries: [String], in workspace: String) -> [(path: String, isProtected: Bool)] {
+        var found: [(path: String, isProtected: Bool)] = []
+        let names = ProtectedNames.expanded(entries)
+        for name in names {
+            let path = workspace + "/" + name
+            guard RealPath.resolve(path) == path else { continue }
+            var leading = workspace
+            for component in name.split(separator: "/").dropLast() {
+                leading += "/" + component
+                guard !found.contains(where: { $0.path == leading }) else { continue }
+                found.append((leading, false))
+            }
+            found.removeAll { $0.path == path }
+            found.append((path, true))
+        }
+        return found
+    }
+}

@@ -1,0 +1,279 @@
+import ShepherdProtocol
+
+/// Everything that is mounted in a cage, in an order in which nothing covers what comes later.
+///
+/// The plan is a set of layers, one at each path, mounted from short paths to long ones: a bind always lies above the tmpfs
+/// that covers its surroundings, and what is hidden above the bind that would show it. The longest path decides what is
+/// seen, which makes the plan something that can be asked (`shown`). Skeletons are sealed last, when nothing is left to
+/// be made in them.
+struct MountPlan {
+    struct Layer {
+        var step: MountStep
+        var target: String
+        /// The path of the host that is seen here, or nil where nothing of the host is.
+        var shows: String?
+        /// An empty tmpfs that only carries other mounts; read-only in the end.
+        var isSkeleton = false
+    }
+
+    private(set) var layers: [Layer] = []
+    /// Paths of the cage that may be read and executed, besides the fixed ones.
+    private(set) var readable: [String] = []
+    /// Paths of the cage that may be changed, besides the fixed ones.
+    private(set) var writable: [String] = []
+
+    let policy: Policy
+    let request: CageRequest
+    let host: HostFacts
+
+    /// Throws `refused.policy`, `refused.workspace` or `refused.config` where the policy's paths and the request contradict each other.
+    init(policy: Policy, request: CageRequest, host: HostFacts) throws(PolicyError) {
+        self.policy = policy
+        self.request = request
+        self.host = host
+        let denied = Denied(policy: policy, host: host)
+        try denied.check(workspace: request.workspace)
+        try addRoot()
+        addPrivatePlaces()
+        addKernelFiles()
+        addHome()
+        addAccounts()
+        try addGrants(denied)
+        addWorkspace()
+        try addPrograms()
+        addResolver()
+        try hide(denied.paths + [request.stateDirectory])
+    }
+
+    /// What the shepherd does, in order.
+    var steps: [MountStep] {
+        let sorted = layers.enumerated().sorted { left, right in
+            let (leftDepth, rightDepth) = (Self.depth(left.element.target), Self.depth(right.element.target))
+            return leftDepth == rightDepth ? left.offset < right.offset : leftDepth < rightDepth
+        }.map(\.element)
+        let sealed = sorted.filter { $0.isSkeleton && carriesOthers($0) }.map(\.target)
+        return sorted.map { layer in
+            var step = layer.step
+            // One that carries nothing need not wait.
+            if layer.isSkeleton, !sealed.contains(layer.target) { step.flags.insert(.readOnly) }
+            return step
+        } + sealed.reversed().map { MountStep(.seal, target: Bytes($0.utf8)) }
+    }
+
+    /// The path of the host that is seen at a path of the cage, or nil.
+    func shown(at path: String) -> String? {
+        let covering = layers.filter { RealPath.isPath(path, within: $0.target) }
+        guard let layer = covering.max(by: { $0.target.utf8.count < $1.target.utf8.count }), let base = layer.shows
+        else { return nil }
+        let rest = path.dropFirst(layer.target == "/" ? 0 : layer.target.count)
+        return base == "/" ? String(rest) : base + rest
+    }
+
+    private func carriesOthers(_ skeleton: Layer) -> Bool {
+        layers.contains { $0.target != skeleton.target && RealPath.isPath($0.target, within: skeleton.target) }
+    }
+
+    private static func depth(_ path: String) -> Int { path == "/" ? 0 : path.utf8.count { $0 == UInt8(ascii: "/") } }
+
+    /// A later layer takes the place of an earlier one at the same path.
+    private mutating func add(_ layer: Layer) {
+        layers.removeAll { $0.target == layer.target }
+        layers.append(layer)
+    }
+
+    private mutating func bind(_ source: String, at target: String, _ flags: MountStep.Flags) {
+        let step = MountStep(.bind, flags: flags, source: Bytes(source.utf8), target: Bytes(target.utf8))
+        add(Layer(step: step, target: target, shows: source))
+    }
+
+    private mutating func tmpfs(
+        _ target: String, _ flags: MountStep.Flags = [], size: ByteSize, mode: UInt32 = 0o755, skeleton: Bool = false
+    ) {
+        // One inode for 8 KiB, so that a million empty files are not a way around the size.
+        let step = MountStep(
+            .tmpfs, flags: flags, target: Bytes(target.utf8), size: size.bytes, inodes: max(1_024, size.bytes >> 13),
+            mode: mode)
+        add(Layer(step: step, target: target, isSkeleton: skeleton))
+    }
+
+    private mutating func skeleton(_ target: String) {
+        tmpfs(target, size: ByteSize(bytes: 1 << 20), skeleton: true)
+    }
+}
+
+// MARK: - The fixed parts
+
+extension MountPlan {
+    /// What of `/` an empty root is given: programs, libraries and configuration, on NixOS and Guix too.
+    private static let systemNames = [
+        "usr", "etc", "opt", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix", "gnu",
+    ]
+
+    private mutating func addRoot() throws(PolicyError) {
+        guard policy.filesystem.root == .systemReadOnly else {
+            guard host.top["home"] != nil else {
+                throw .missing(
+                    .mountNamespace, errno: 2, "there is no /home on this machine to put the agent's home in",
+                    fix: "mkdir /home, or choose a policy with filesystem.root = \"system-ro\"")
+            }
+            let flags: MountStep.Flags = policy.filesystem.root == .hostReadOnly ? .readOnly : []
+            let step = MountStep(.hostRoot, flags: flags, source: Bytes("/".utf8), target: Bytes("/".utf8))
+            return add(Layer(step: step, target: "/", shows: "/"))
+        }
+        let step = MountStep(.tmpfsRoot, target: Bytes("/".utf8), size: 1 << 20, inodes: 1_024, mode: 0o755)
+        add(Layer(step: step, target: "/", isSkeleton: true))
+        for name in Self.systemNames {
+            switch host.top[name] {
+            case .directory:
+                bind("/" + name, at: "/" + name, .readOnly)
+                readable.append("/" + name)
+            case .link(let text): link("/" + name, to: text)
+            case nil: continue
+            }
+        }
+        link("/var/run", to: "/run")
+    }
+
+    private mutating func link(_ target: String, to text: String) {
+        let step = MountStep(.symlink, source: Bytes(text.utf8), target: Bytes(target.utf8))
+        add(Layer(step: step, target: target))
+    }
+
+    /// Homes, media and run-time files are covered; temporary directories are the cage's own.
+    private mutating func addPrivatePlaces() {
+        let temporary = [CagePaths.temporary, "/var/tmp"]
+        if policy.filesystem.root == .systemReadOnly {
+            for place in temporary { addTemporary(place) }
+        } else {
+            for place in host.privateDirectories {
+                if temporary.contains(place) { addTemporary(place) } else { skeleton(place) }
+            }
+        }
+        // Some users' homes are elsewhere; those of system users are among the programs.
+        let system = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/dev", "/proc", "/sys", "/nix", "/gnu"]
+        if let home = host.home, shown(at: home) == home, !system.contains(where: { RealPath.isPath(home, within: $0) }) {
+            skeleton(home)
+        }
+    }
+
+    private mutating func addTemporary(_ place: String) {
+        let tmp = policy.filesystem.tmp
+        tmpfs(place, tmp.exec ? [] : .noExec, size: tmp.size, mode: 0o1777)
+    }
+
+    private mutating func addKernelFiles() {
+        add(Layer(step: MountStep(.proc, target: Bytes("/proc".utf8)), target: "/proc"))
+        tmpfs("/sys", .readOnly, size: ByteSize(bytes: 1 << 12))
+        let devices = MountStep(.devices, target: Bytes("/dev".utf8), size: policy.filesystem.shm.bytes)
+        add(Layer(step: devices, target: "/dev"))
+        let runtime = MountStep(.directory, target: Bytes(CagePaths.runtime.utf8), mode: 0o755)
+        add(Layer(step: runtime, target: CagePaths.runtime))
+    }
+
+    private mutating func addHome() {
+        if let size = policy.filesystem.home.size {
+            tmpfs(CagePaths.home, size: size, mode: 0o700)
+        } else {
+            bind(request.home, at: CagePaths.home, .ownerMapped)
+        }
+    }
+
+    private mutating func addAccounts() {
+        bind(request.passwd, at: "/etc/passwd", [.readOnly, .ownerMapped])
+        bind(request.group, at: "/etc/group", [.readOnly, .ownerMapped])
+    }
+
+    /// With the host's network, names are resolved as on the host, though its `/run` is covered.
+    private mutating func addResolver() {
+        guard policy.network.mode == .open, let file = host.resolver, shown(at: file) != file else { return }
+        bind(file, at: file, .readOnly)
+    }
+}
+
+// MARK: - What the policy and the request show
+
+extension MountPlan {
+    private mutating func addGrants(_ denied: Denied) throws(PolicyError) {
+        let filesystem = policy.filesystem
+        for (key, grants) in [("filesystem.read", filesystem.read), ("filesystem.write", filesystem.write)] {
+            for grant in grants {
+                guard let path = try resolve(grant, key, denied) else { continue }
+                let write = key == "filesystem.write"
+                bind(path, at: path, write ? [] : .readOnly)
+                if write { writable.append(path) } else { readable.append(path) }
+            }
+        }
+    }
+
+    /// The canonical path of a grant; nil for an optional one that is not there.
+    private func resolve(_ grant: PathGrant, _ key: String, _ denied: Denied) throws(PolicyError) -> String? {
+        func refusal(_ message: String, bound: String) -> PolicyError {
+            PolicyError(
+                .config, "policy '\(policy.name)': \(key): \(grant.path) \(message)",
+                detail: ["key": key, "bound": bound, "found": grant.path])
+        }
+        guard let literal = HomePath.expand(grant.path, home: host.home), let path = RealPath.resolve(literal) else {
+            guard grant.optional else {
+                throw refusal("does not exist; make it, or write optional = true", bound: "an existing path")
+            }
+            return nil
+        }
+        if let reason = FixedPlaces.conflict(grant: path) { throw refusal(reason, bound: "a path of the host") }
+        if let secret = denied.containing(path) {
+            throw refusal("lies in \(secret), which filesystem.deny hides", bound: "not denied")
+        }
+        guard !RealPath.isPath(path, within: request.stateDirectory) else {
+            throw refusal("lies in Claudine's own state directory", bound: "outside \(request.stateDirectory)")
+        }
+        return path
+    }
+
+    private mutating func addWorkspace() {
+        let workspace = request.workspace
+        switch policy.workspace.mode {
+        case .direct:
+            bind(workspace, at: workspace, .ownerMapped)
+            writable.append(workspace)
+            for (path, isProtected) in ProtectedPaths.find(policy.workspace.protect, in: workspace) {
+                // What leads to a protected path is a mount too, so that it cannot be moved away.
+                bind(path, at: path, isProtected ? [.readOnly, .ownerMapped] : .ownerMapped)
+            }
+        case .readonly:
+            bind(workspace, at: workspace, [.readOnly, .ownerMapped])
+            readable.append(workspace)
+        case .scratch:
+            tmpfs(workspace, size: policy.workspace.size ?? policy.filesystem.tmp.size)
+            writable.append(workspace)
+        }
+    }
+
+    private mutating func addPrograms() throws(PolicyError) {
+        for program in request.programs {
+            let exposing = [request.stateDirectory, request.home] + [host.home].compactMap { $0 }
+            guard !exposing.contains(where: { RealPath.isPath($0, within: program) }),
+                !RealPath.isPath(program, within: request.stateDirectory),
+                FixedPlaces.conflict(grant: program) == nil
+            else {
+                throw PolicyError(
+                    .policy, "the agent's program cannot be shown in the cage: \(program) would show private files too",
+                    hint: "install the agent in a directory of its own", detail: ["found": program])
+            }
+            readable.append(program)
+            guard shown(at: program) != program else { continue }
+            bind(program, at: program, .readOnly)
+        }
+    }
+
+    /// Covers what would be seen of the given paths.
+    private mutating func hide(_ paths: [String]) throws(PolicyError) {
+        for path in paths where shown(at: path) == path {
+            if let inner = layers.first(where: { $0.target != path && RealPath.isPath($0.target, within: path) }) {
+                throw PolicyError(
+                    .policy, "policy '\(policy.name)' hides \(path), but \(inner.target) in it is needed",
+                    hint: "move it elsewhere, or deny less", detail: ["bound": path, "found": inner.target])
+            }
+            let step = MountStep(.hide, flags: .optional, target: Bytes(path.utf8))
+            add(Layer(step: step, target: path))
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+
+/// Reads a policy file from a place that only the user or root can have written.
+enum PolicyFile {
+    /// Bytes; a policy has about 3 KiB.
+    static let largest = 256 << 10
+
+    /// The text of a regular file that is no symlink, that belongs to the user or root, and that nobody else can write.
+    static func read(_ path: String) throws(PolicyError) -> String {
+        // O_NONBLOCK, for a FIFO in that place must not stop us.
+        let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            let code = errno
+            guard code != ELOOP else {
+                throw refusal(
+                    path, "is a symbolic link", bound: "a regular file", found: "symlink",
+                    hint: "name the file itself, or copy it here")
+            }
+            throw refusal(
+                path, "cannot be opened: \(String(cString: strerror(code)))", bound: "a readable file",
+                found: String(cString: strerror(code)))
+        }
+        defer { close(descriptor) }
+        try check(path, descriptor)
+
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while bytes.count <= largest {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count == 0 { break }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                let reason = String(cString: strerror(errno))
+                throw refusal(path, "cannot be read: \(reason)", bound: "a readable file", found: reason)
+            }
+            bytes += chunk[..<count]
+        }
+        guard bytes.count <= largest else {
+            throw refusal(path, "is too long", bound: "at most \(largest) bytes", found: "more")
+        }
+        return try text(bytes, of: path)
+    }
+
+    /// UTF-8 without NUL, raw or escaped: the parser hands text on as C strings, and half a value is another value.
+    static func text(_ bytes: [UInt8], of path: String) throws(PolicyError) -> String {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw refusal(path, "is not UTF-8", bound: "UTF-8 text", found: "other bytes")
+        }
+        for (number, line) in bytes.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
+            let line = String(decoding: line, as: UTF8.self)
+            guard !["\0", "\\u0000", "\\U00000000", "\\x00"].contains(where: line.contains) else {
+                throw refusal(
+                    path, "holds a NUL character", bound: "text without NUL", found: "NUL", line: number + 1)
+            }
+        }
+        return text
+    }
+
+    private static func check(_ path: String, _ descriptor: Int32) throws(PolicyError) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            let reason = String(cString: strerror(errno))
+            throw refusal(path, "cannot be examined: \(reason)", bound: "a regular file", found: reason)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw refusal(path, "is not a regular file", bound: "a regular file", found: "another kind of file")
+        }
+        guard status.st_uid == geteuid() || status.st_uid == 0 else {
+            throw refusal(
+                path, "belongs to uid \(status.st_uid)", bound: "owned by uid \(geteuid()) or root",
+                found: "uid \(status.st_uid)", hint: "copy it, so that it is yours")
+        }
+        guard status.st_mode & 0o022 == 0 else {
+            throw refusal(
+                path, "can be written by others", bound: "not group- or world-writable",
+                found: "mode " + String(status.st_mode & 0o777, radix: 8), hint: "chmod go-w \(path)")
+        }
+    }
+
+    private static func refusal(
+        _ path: String, _ message: String, bound: String, found: String, line: Int = 1, hint: String? = nil
+    ) -> PolicyError {
+        PolicyError(
+            .config, "\(path): the policy file \(message)", hint: hint,
+            detail: ["file": path, "line": String(line), "key": "", "bound": bound, "found": found])
+    }
+}

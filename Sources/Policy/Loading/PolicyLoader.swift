@@ -1,0 +1,185 @@
+/// Turns the text of a policy file into a `Policy`, refusing all that is not exactly understood.
+struct PolicyLoader {
+    /// Finds the policy that `extends` names.
+    let base: (String) throws(PolicyError) -> Policy
+
+    static let schema = 1
+
+    func load(_ source: PolicySource) throws(PolicyError) -> Policy {
+        let root = try PolicyTable(
+            parsing: source,
+            keys: [
+                "schema", "name", "description", "extends", "on_missing", "require", "process", "limits", "filesystem",
+                "workspace", "network", "credentials", "environment", "syscalls", "landlock",
+            ])
+        _ = try root.integer("schema", in: Self.schema...Self.schema)
+        let name = try root.text("name")
+        guard PolicyName.isValid(name) else {
+            throw root.failure("name", "'\(name)' is not a policy name", bound: PolicyName.accepted, found: name)
+        }
+        let base: Policy? = root.has("extends") ? try self.base(try root.text("extends")) : nil
+        let policy = Policy(
+            name: name,
+            description: try root.text("description"),
+            onMissing: try root.choice(
+                "on_missing", reserved: ["degrade": "degrading is not built yet; write \"refuse\""],
+                inherit: base?.onMissing),
+            require: try layers(root, base),
+            process: try process(root, base?.process),
+            limits: try limits(root, base?.limits),
+            filesystem: try filesystem(root, base?.filesystem),
+            workspace: try workspace(root, base?.workspace),
+            network: Policy.Network(
+                mode: try root.table("network", keys: ["mode"]).choice("mode", inherit: base?.network.mode)),
+            credentials: Policy.Credentials(
+                api: try root.table("credentials", keys: ["api"]).choice("api", inherit: base?.credentials.api)),
+            environment: try environment(root, base?.environment),
+            syscalls: try syscalls(root, base?.syscalls),
+            landlock: try landlock(root, base?.landlock))
+        try PolicyConsistency(source: source, policy: policy).check()
+        return policy
+    }
+
+    private func layers(_ root: PolicyTable, _ base: Policy?) throws(PolicyError) -> [Layer] {
+        let known = Layer.allCases.map(\.rawValue).joined(separator: ", ")
+        let names = try root.texts("require", inherit: base?.require.map(\.rawValue)) { name in
+            Layer(rawValue: name) == nil ? "is no layer; known: \(known)" : nil
+        }
+        return names.compactMap(Layer.init(rawValue:))
+    }
+
+    private func process(_ root: PolicyTable, _ base: Policy.Process?) throws(PolicyError) -> Policy.Process {
+        let table = try root.table(
+            "process",
+            keys: ["wall_time", "idle_time", "kill_grace", "linger", "nice", "oom_score_adj", "nested_sandbox"])
+        return Policy.Process(
+            wallTime: try table.quantity("wall_time", in: Range.clock, inherit: base?.wallTime),
+            idleTime: try table.quantity("idle_time", in: Range.clock, inherit: base?.idleTime),
+            killGrace: try table.quantity("kill_grace", in: Range.grace, inherit: base?.killGrace),
+            linger: try table.quantity("linger", in: Range.grace, inherit: base?.linger),
+            nice: try table.integer("nice", in: 0...19, inherit: base?.nice),
+            oomScoreAdj: try table.integer("oom_score_adj", in: 0...1000, inherit: base?.oomScoreAdj),
+            nestedSandbox: try table.flag("nested_sandbox", inherit: base?.nestedSandbox))
+    }
+
+    private func limits(_ root: PolicyTable, _ base: Policy.Limits?) throws(PolicyError) -> Policy.Limits {
+        let table = try root.table(
+            "limits",
+            keys: [
+                "processes", "memory", "open_files", "file_size", "cpu_time", "locked_memory", "output",
+            ])
+        let output = try table.table("output", keys: ["head", "tail", "limit"])
+        return Policy.Limits(
+            processes: try table.integer("processes", in: Range.processes, inherit: base?.processes),
+            memory: try table.quantity("memory", in: Range.memory, inherit: base?.memory),
+            openFiles: try table.integer("open_files", in: Range.openFiles, inherit: base?.openFiles),
+            fileSize: try table.quantity("file_size", in: Range.fileSize, inherit: base?.fileSize),
+            cpuTime: try table.quantity("cpu_time", in: Range.cpuTime, inherit: base?.cpuTime),
+            lockedMemory: try table.quantity("locked_memory", in: Range.size, inherit: base?.lockedMemory),
+            output: Policy.Output(
+                head: try output.quantity("head", in: Range.kept, inherit: base?.output.head),
+                tail: try output.quantity("tail", in: Range.kept, inherit: base?.output.tail),
+                limit: try output.quantity("limit", in: Range.output, inherit: base?.output.limit)))
+    }
+
+    private func filesystem(
+        _ root: PolicyTable, _ base: Policy.Filesystem?
+    ) throws(PolicyError) -> Policy.Filesystem {
+        let table = try root.table(
+            "filesystem", keys: ["root", "read", "write", "deny", "tmp", "home", "shm", "dev"])
+        let tmp = try table.table("tmp", keys: ["size", "exec"])
+        let home = try table.table("home", keys: ["mode", "size"])
+        let mode: Policy.Home.Mode = try home.choice("mode", inherit: base?.home.mode)
+        return Policy.Filesystem(
+            root: try table.choice(
+                "root", reserved: ["minimal": "a minimal root is not built yet; write \"system-ro\""],
+                inherit: base?.root),
+            read: try table.grants("read", inherit: base?.read, check: PathText.problem),
+            write: try table.grants("write", inherit: base?.write, check: PathText.problem),
+            deny: try table.texts("deny", inherit: base?.deny, check: Secrets.problem),
+            tmp: Policy.Temporary(
+                size: try tmp.quantity("size", in: Range.tmpfs, inherit: base?.tmp.size),
+                exec: try tmp.flag("exec", inherit: base?.tmp.exec)),
+            home: Policy.Home(
+                mode: mode, size: try size(home, when: mode == .memory, "mode = \"memory\"", inherit: base?.home.size)),
+            shm: try table.quantity("shm", in: Range.tmpfs, inherit: base?.shm),
+            dev: try table.choice("dev", inherit: base?.dev))
+    }
+
+    private func workspace(_ root: PolicyTable, _ base: Policy.Workspace?) throws(PolicyError) -> Policy.Workspace {
+        let table = try root.table("workspace", keys: ["mode", "protect", "size"])
+        let mode: Policy.Workspace.Mode = try table.choice(
+            "mode",
+            reserved: [
+                "review": "reviewing changes before they land is not built yet; write \"direct\" or \"readonly\"",
+                "copy": "working on a copy is not built yet; write \"direct\" or \"readonly\"",
+            ], inherit: base?.mode)
+        return Policy.Workspace(
+            mode: mode,
+            protect: try table.texts("protect", inherit: base?.protect, check: ProtectedNames.problem),
+            size: try size(table, when: mode == .scratch, "mode = \"scratch\"", inherit: base?.size))
+    }
+
+    /// A size that belongs to one mode only: needed there, refused elsewhere.
+    private func size(
+        _ table: PolicyTable, when needed: Bool, _ condition: String, inherit: ByteSize?
+    ) throws(PolicyError) -> ByteSize? {
+        guard !needed else { return try table.quantity("size", in: Range.tmpfs, inherit: inherit) }
+        guard !table.has("size") else {
+            throw table.failure("size", "only \(condition) has a size", bound: condition, found: "size")
+        }
+        return nil
+    }
+
+    private func environment(
+        _ root: PolicyTable, _ base: Policy.Environment?
+    ) throws(PolicyError) -> Policy.Environment {
+        let table = try root.table("environment", keys: ["inherit", "set", "path"])
+        return Policy.Environment(
+            inherit: try table.texts("inherit", inherit: base?.inherit, check: VariableName.patternProblem),
+            set: try table.dictionary("set", inherit: base?.set, check: VariableName.settingProblem),
+            path: try table.texts("path", inherit: base?.path) { path in
+                guard !path.hasPrefix("~") else { return "has to be an absolute path" }
+                guard !path.contains(":") else { return "must not hold a colon" }
+                return PathText.problem(path)
+            })
+    }
+
+    private func syscalls(_ root: PolicyTable, _ base: Policy.Syscalls?) throws(PolicyError) -> Policy.Syscalls {
+        let table = try root.table("syscalls", keys: ["profile", "allow", "deny"])
+        return Policy.Syscalls(
+            profile: try table.choice(
+                "profile", reserved: ["docker": "there is no such profile yet; write \"agent\""],
+                inherit: base?.profile),
+            allow: try table.texts("allow", inherit: base?.allow, check: SyscallNames.spellingProblem),
+            deny: try table.texts("deny", inherit: base?.deny, check: SyscallNames.unknownProblem))
+    }
+
+    private func landlock(_ root: PolicyTable, _ base: Policy.Landlock?) throws(PolicyError) -> Policy.Landlock {
+        let table = try root.table("landlock", keys: ["mode", "min_abi"])
+        return Policy.Landlock(
+            mode: try table.choice(
+                "mode", reserved: ["fallback": "running without namespaces is not built yet; write \"second-wall\""],
+                inherit: base?.mode),
+            minAbi: try table.integer("min_abi", in: 1...16, inherit: base?.minAbi))
+    }
+}
+
+/// What a policy file may say; everything outside is a mistake.
+private enum Range {
+    /// At least a second.
+    static let clock = Bound.limited(TimeSpan(milliseconds: 1_000))...Bound<TimeSpan>.unlimited
+    static let grace = TimeSpan(milliseconds: 0)...TimeSpan(milliseconds: 600_000)
+    static let cpuTime = Bound.limited(TimeSpan(milliseconds: 1_000))...Bound<TimeSpan>.unlimited
+    /// 16: Claude Code's floor is 11 tasks; 4194304: PID_MAX_LIMIT of the kernel.
+    static let processes = 16...4_194_304
+    static let memory = Bound.limited(ByteSize(bytes: 16 << 20))...Bound<ByteSize>.unlimited
+    /// 64: the least with which developer tools worked; 1048576: the kernel's fs.nr_open.
+    static let openFiles = 64...1_048_576
+    /// Claude Code's transcript needs 256K.
+    static let fileSize = Bound.limited(ByteSize(bytes: 256 << 10))...Bound<ByteSize>.unlimited
+    static let size = ByteSize(bytes: 0)...ByteSize(bytes: 1 << 40)
+    static let tmpfs = ByteSize(bytes: 1 << 20)...ByteSize(bytes: 1 << 40)
+    static let kept = ByteSize(bytes: 4 << 10)...ByteSize(bytes: 1 << 40)
+    static let output = Bound.limited(ByteSize(bytes: 4 << 10))...Bound<ByteSize>.unlimited
+}

@@ -1,0 +1,189 @@
+/// What an agent may reach, how long it lives and how much it may use: the whole of one policy file, checked and immutable.
+///
+/// Property names are those of the file in camel case (docs/policies.md has every field with its mechanism). A value of this
+/// type comes from `PolicyLoader` or `PolicyLibrary`, so that all bounds hold; its digest names it in the record.
+package struct Policy: Equatable, Sendable, Codable {
+    package var name: String
+    package var description: String
+    package var onMissing: OnMissing
+    package var require: [Layer]
+    package var process: Process
+    package var limits: Limits
+    package var filesystem: Filesystem
+    package var workspace: Workspace
+    package var network: Network
+    package var credentials: Credentials
+    package var environment: Environment
+    package var syscalls: Syscalls
+    package var landlock: Landlock
+
+    /// What happens when a mechanism is missing; `degrade` is a reserved word.
+    package enum OnMissing: String, Sendable, Codable, CaseIterable {
+        case refuse
+    }
+
+    package struct Process: Equatable, Sendable, Codable {
+        /// From exec to the stop ladder.
+        package var wallTime: Bound<TimeSpan>
+        /// Without a byte of output.
+        package var idleTime: Bound<TimeSpan>
+        /// Between SIGTERM and SIGKILL.
+        package var killGrace: TimeSpan
+        /// What survivors of a natural exit are given before they are ended.
+        package var linger: TimeSpan
+        /// 0…19.
+        package var nice: Int
+        /// 0…1000.
+        package var oomScoreAdj: Int
+        /// Whether the worker may make namespaces and mounts of its own.
+        package var nestedSandbox: Bool
+    }
+
+    package struct Limits: Equatable, Sendable, Codable {
+        /// Tasks (processes and threads) in the cage, its init included.
+        package var processes: Int
+        /// Of all processes together.
+        package var memory: Bound<ByteSize>
+        /// File descriptors of each process.
+        package var openFiles: Int
+        /// Of each file written.
+        package var fileSize: Bound<ByteSize>
+        /// Of each process.
+        package var cpuTime: Bound<TimeSpan>
+        /// Of each process.
+        package var lockedMemory: ByteSize
+        package var output: Output
+    }
+
+    package struct Output: Equatable, Sendable, Codable {
+        /// Kept of the beginning of each stream.
+        package var head: ByteSize
+        /// Kept of the end of each stream.
+        package var tail: ByteSize
+        /// Of both streams together, after which the task is stopped.
+        package var limit: Bound<ByteSize>
+    }
+
+    package struct Filesystem: Equatable, Sendable, Codable {
+        package enum Root: String, Sendable, Codable, CaseIterable {
+            /// An empty root with the system's programs, libraries and configuration, read-only.
+            case systemReadOnly = "system-ro"
+            /// Everything but homes, temporary directories and secrets, read-only.
+            case hostReadOnly = "host-ro"
+            /// The same, writable where the worker's uid may write.
+            case hostReadWrite = "host-rw"
+        }
+        package var root: Root
+        package var read: [PathGrant]
+        package var write: [PathGrant]
+        /// Absolute paths, paths below `~`, and `@secrets`; always wins.
+        package var deny: [String]
+        package var tmp: Temporary
+        package var home: Home
+        /// Size of /dev/shm.
+        package var shm: ByteSize
+        package var dev: Devices
+    }
+
+    package struct Temporary: Equatable, Sendable, Codable {
+        package var size: ByteSize
+        package var exec: Bool
+    }
+
+    package struct Home: Equatable, Sendable, Codable {
+        package enum Mode: String, Sendable, Codable, CaseIterable {
+            /// A directory of the task, kept so that a session can be resumed.
+            case `private`
+            /// An empty tmpfs of `size`, gone with the attempt.
+            case memory
+        }
+        package var mode: Mode
+        package var size: ByteSize?
+    }
+
+    package enum Devices: String, Sendable, Codable, CaseIterable {
+        case minimal
+    }
+
+    package struct Workspace: Equatable, Sendable, Codable {
+        /// `review` and `copy` are reserved words.
+        package enum Mode: String, Sendable, Codable, CaseIterable {
+            /// The directory itself, writable but for the protected names.
+            case direct
+            case readonly
+            /// An empty tmpfs of `size` in its place.
+            case scratch
+        }
+        package var mode: Mode
+        /// Names below the workspace, and `@exec-on-open`; read-only where they exist.
+        package var protect: [String]
+        package var size: ByteSize?
+    }
+
+    package struct Network: Equatable, Sendable, Codable {
+        package enum Mode: String, Sendable, Codable, CaseIterable {
+            /// A network namespace with nothing but its own loopback.
+            case none
+            /// The same, and the gateway's listeners.
+            case apiOnly = "api-only"
+            /// The host's network.
+            case open
+        }
+        package var mode: Mode
+    }
+
+    package struct Credentials: Equatable, Sendable, Codable {
+        package enum Provider: String, Sendable, Codable, CaseIterable {
+            /// Added on the host side by the gateway; never inside.
+            case gateway
+            /// The caller's variables, inherited by all the agent starts.
+            case environment = "env"
+            case none
+        }
+        package var api: Provider
+    }
+
+    package struct Environment: Equatable, Sendable, Codable {
+        /// Names, or beginnings of names with a final `*`.
+        package var inherit: [String]
+        package var set: [String: String]
+        /// Absolute directories.
+        package var path: [String]
+    }
+
+    package struct Syscalls: Equatable, Sendable, Codable {
+        package enum Profile: String, Sendable, Codable, CaseIterable {
+            /// An allow list; all else is ENOSYS or EPERM.
+            case agent
+            /// All but the dangerous ones.
+            case denyDangerous = "deny-dangerous"
+            case off
+        }
+        package var profile: Profile
+        package var allow: [String]
+        package var deny: [String]
+    }
+
+    package struct Landlock: Equatable, Sendable, Codable {
+        package enum Mode: String, Sendable, Codable, CaseIterable {
+            case secondWall = "second-wall"
+            case off
+        }
+        package var mode: Mode
+        /// Below it, and with `landlock` in `require`, the task is refused.
+        package var minAbi: Int
+    }
+}
+
+/// An extra path of the host that a policy shows.
+package struct PathGrant: Equatable, Sendable, Codable {
+    /// Absolute, or below `~` (the caller's home).
+    package var path: String
+    /// Whether a missing one is left out rather than refused.
+    package var optional: Bool
+
+    package init(path: String, optional: Bool = false) {
+        self.path = path
+        self.optional = optional
+    }
+}
