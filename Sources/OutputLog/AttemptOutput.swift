@@ -38,26 +38,32 @@ package final class AttemptOutput: Sendable {
     /// A closed header never changes, but it is read in one go with the write that closes it, so it is read until it stands still:
     /// totals that belong to `closed` must be the last ones.
     package func header() throws(OutputLogError) -> OutputIndexHeader {
-        try snapshot().header
+        var current = try readHeader()
+        while current.closed {
+            let again = try readHeader()
+            if again == current { break }
+            current = again
+        }
+        return current
     }
 
     /// Bytes of `stream` from `offset` on, at most `count` of them, or the gap that begins there.
     ///
     /// What the shepherd may have overwritten while we were reading is reported as a gap.
     package func read(_ stream: OutputStream, from offset: UInt64, count: Int) throws(OutputLogError) -> ReadResult {
-        let before = try snapshot()
-        let total = before.header.total(stream)
+        let before = try header()
+        let total = before.total(stream)
         guard offset < total, count > 0 else { return .end }
-        let head = before.header.layout.head
-        let tailStart = before.tailStart(stream)
+        let head = before.layout.head
+        let tailStart = before.firstReadable(stream)
         if offset >= head, offset < tailStart { return .gap(from: offset, to: min(tailStart, total)) }
 
         let wanted = UInt64(count)
         let readable = offset < head && tailStart > head ? head : total
-        let bytes = try bytes(of: stream, before.header.layout, from: offset, count: min(wanted, readable - offset))
+        let bytes = try bytes(of: stream, before.layout, from: offset, count: min(wanted, readable - offset))
         guard !bytes.isEmpty else { return .gap(from: offset, to: total) }
 
-        let after = try snapshot().tailStart(stream)
+        let after = try header().firstReadable(stream)
         let end = offset + UInt64(bytes.count)
         guard after > head, end > head else { return .data(bytes, offset: offset) }
         if offset < head { return .data(Bytes(bytes.prefix(Int(head - offset))), offset: offset) }
@@ -74,14 +80,13 @@ package final class AttemptOutput: Sendable {
         return record
     }
 
-    private func snapshot() throws(OutputLogError) -> IndexSnapshot {
-        var current = try IndexSnapshot(encoded: index.read(at: 0, count: OutputIndexHeader.size), file: indexPath)
-        while current.header.closed {
-            let again = try IndexSnapshot(encoded: index.read(at: 0, count: OutputIndexHeader.size), file: indexPath)
-            if again == current { break }
-            current = again
+    private func readHeader() throws(OutputLogError) -> OutputIndexHeader {
+        let bytes = try index.read(at: 0, count: OutputIndexHeader.size)
+        guard bytes.count == OutputIndexHeader.size else { throw .notThere(file: indexPath) }
+        guard let header = OutputIndexHeader(encoded: bytes), header.isPossible else {
+            throw .malformed(file: indexPath)
         }
-        return current
+        return header
     }
 
     /// The file's bytes for a range that the layout keeps; fewer when the file is shorter than its index says.
@@ -99,37 +104,5 @@ package final class AttemptOutput: Sendable {
             if UInt64(part.count) < run.count { break }
         }
         return bytes
-    }
-}
-
-/// One reading of the index's header, with what the writer announced in its last word.
-///
-/// Before the shepherd overwrites bytes of a ring it writes the total that the stream will have afterwards into the word at byte 56
-/// (bit 63: the stream). Totals grow only after the data is there, so without it a reader could not know of a write under way.
-private struct IndexSnapshot: Equatable {
-    let header: OutputIndexHeader
-    private let announced: UInt64
-
-    /// Bytes; far above every cap, and small enough that sums of two cannot overflow.
-    private static let largestSize: UInt64 = 1 << 62
-
-    init(encoded bytes: Bytes, file: String) throws(OutputLogError) {
-        guard bytes.count == OutputIndexHeader.size else { throw .notThere(file: file) }
-        guard let header = OutputIndexHeader(encoded: bytes),
-            [header.layout.head, header.layout.tail, header.stdoutTotal, header.stderrTotal, header.records]
-                .allSatisfy({ $0 <= Self.largestSize })
-        else { throw .malformed(file: file) }
-        self.header = header
-        announced = bytes.word(at: 56)
-    }
-
-    /// The first offset at or after the head that is sure to be still there.
-    func tailStart(_ stream: OutputStream) -> UInt64 {
-        let total = header.total(stream)
-        // Where a write failed in a ring, nobody recorded which bytes are the old ones.
-        if header.lost, total > header.layout.head + header.layout.tail { return total }
-        let mine = announced >> 63 == UInt64(stream.rawValue)
-        let coming = mine ? min(announced & (1 << 63 - 1), Self.largestSize) : 0
-        return header.layout.tailStart(total: max(total, coming))
     }
 }

@@ -36,3 +36,52 @@ extension AttemptOutput {
         return 0
     }
 }
+
+extension InterleavedReader {
+    /// The last lines of both streams taken together, and the reader that goes on behind them.
+    ///
+    /// Each stream's own last lines are read, which are enough, and then the surplus is cut off in memory.
+    package static func last(
+        lines: Int, of output: AttemptOutput
+    ) throws(OutputLogError) -> (pieces: [OutputPiece], reader: InterleavedReader) {
+        var starts: [OutputStream: UInt64] = [:]
+        var ends: [OutputStream: UInt64] = [:]
+        let header = try output.header()
+        for stream in OutputStream.allCases {
+            starts[stream] = try output.tailStart(stream, lines: lines)
+            ends[stream] = header.total(stream)
+        }
+        var reader = InterleavedReader(output, from: starts)
+        var pieces: [OutputPiece] = []
+        // What comes while we read belongs to whoever goes on with the reader.
+        while OutputStream.allCases.contains(where: { reader.offset($0) < ends[$0, default: 0] }) {
+            guard let piece = try reader.next() else { break }
+            pieces.append(piece)
+        }
+        return (Self.suffix(of: pieces, lines: lines), reader)
+    }
+
+    private static func suffix(of pieces: [OutputPiece], lines: Int) -> [OutputPiece] {
+        guard lines > 0 else { return [] }
+        var kept: [OutputPiece] = []
+        var found = 0
+        var isLastByte = true
+        for piece in pieces.reversed() {
+            guard case .data(let stream, let bytes, let offset) = piece else {
+                kept.append(piece)
+                continue
+            }
+            for index in bytes.indices.reversed() {
+                defer { isLastByte = false }
+                guard bytes[index] == UInt8(ascii: "\n"), !isLastByte else { continue }
+                found += 1
+                guard found == lines else { continue }
+                let rest = Bytes(bytes[(index + 1)...])
+                if !rest.isEmpty { kept.append(.data(stream, rest, offset: offset + UInt64(index + 1))) }
+                return kept.reversed()
+            }
+            kept.append(piece)
+        }
+        return kept.reversed()
+    }
+}

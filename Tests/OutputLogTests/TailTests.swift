@@ -36,3 +36,23 @@ import Testing
         }
     }
 }
+
+@Suite struct InterleavedTailTests {
+    @Test(arguments: [
+        (0, ""), (1, "e5\n"), (2, "o4\ne5\n"), (3, "o3\no4\ne5\n"), (6, "o0\ne1\ne2\no3\no4\ne5\n"), (99, "o0\ne1\ne2\no3\no4\ne5\n"),
+    ])
+    func lastLinesOfBothTogether(lines: Int, expected: String) throws {
+        let writer = ReferenceWriter(head: 1_000, tail: 0)
+        for line in ["o0", "e1", "e2", "o3", "o4", "e5"] {
+            writer.write(Bytes("\(line)\n".utf8), to: line.hasPrefix("o") ? .stdout : .stderr)
+        }
+        let last = try InterleavedReader.last(lines: lines, of: writer.open())
+        var reader = last.reader
+        var text = OutputText(isForTerminal: false)
+        #expect(last.pieces.map { text.text($0) }.joined() == expected)
+        writer.write(Bytes("later".utf8), to: .stderr)
+        let later = try reader.next()
+        #expect(later == .data(.stderr, Bytes("later".utf8), offset: 9))
+        #expect(try reader.next() == nil)
+    }
+}

@@ -106,3 +106,23 @@ import Testing
         }
     }
 }
+
+@Suite struct OutputTextTests {
+    @Test func streamsDoNotCutEachOthersCharacters() {
+        let euro = Bytes("€".utf8)
+        var text = OutputText(isForTerminal: true)
+        var shown = text.text(.data(.stdout, Bytes(euro[..<1]), offset: 0))
+        shown += text.text(.data(.stderr, Bytes("\u{1B}x\r".utf8), offset: 0))
+        shown += text.text(.data(.stdout, Bytes(euro[1...]), offset: 1))
+        shown += text.text(.data(.stderr, Bytes("\n".utf8), offset: 3))
+        #expect(shown == "␛x€\n")
+        shown = text.text(.data(.stdout, Bytes(euro[..<2]), offset: 3))
+        shown += text.text(.gap(.stdout, from: 5, to: 90))
+        shown += text.text(.data(.stdout, Bytes(euro[2...] + [0x41, 0xE2]), offset: 90))
+        #expect(shown == "A")
+        #expect(text.finish() == "\u{FFFD}")
+        #expect(text.finish() == "")
+        var plain = OutputText(isForTerminal: false)
+        #expect(plain.text(.data(.stdout, Bytes("\u{1B}[1m\r".utf8), offset: 0)) == "\u{1B}[1m\r")
+    }
+}
