@@ -269,6 +269,10 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def __init__(self, port: int, script: Script) -> None:
+        self.script = script
+        super().__init__(("127.0.0.1", port), type("ScriptedHandler", (Handler,), {"script": script}))
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is part of the test, not an error."""
         if not isinstance(sys.exc_info()[1], OSError):
@@ -277,9 +281,7 @@ class Server(ThreadingHTTPServer):
 
 def serve(scenario: dict[str, Any], record: Path, values: dict[str, str] | None = None, port: int = 0) -> Server:
     """A server on loopback that runs on a thread of its own; `server_address[1]` is its port."""
-    script = Script(scenario, record, values or {})
-    handler = type("ScriptedHandler", (Handler,), {"script": script})
-    server = Server(("127.0.0.1", port), handler)
+    server = Server(port, Script(scenario, record, values or {}))
     threading.Thread(target=server.serve_forever, name="messages-api", daemon=True).start()
     return server
 
