@@ -63,7 +63,7 @@ private final class Doorbell: Sendable {
         } else {
             if inotify >= 0 { close(inotify) }
             let seen = LastVersion(store)
-            timer.setEventHandler { if seen.hasChanged() { callback() } }
+            timer.setEventHandler { if seen.isWorthTelling() { callback() } }
             timer.schedule(deadline: .now() + .milliseconds(50), repeating: .milliseconds(50))
             timer.activate()
             sources = [timer]
@@ -78,14 +78,17 @@ private final class Doorbell: Sendable {
 /// What SQLite says changes with every commit: `data_version` for others' and `total_changes` for our own.
 private final class LastVersion: Sendable {
     private let store: Store
-    private let seen = Mutex<[Int64]>([])
+    private let seen = Mutex<(versions: [Int64], quiet: Int)>(([], 0))
+    /// Polls of 50 ms in a second.
+    private static let longestQuiet = 20
 
     init(_ store: Store) {
         self.store = store
     }
 
-    /// True also when it cannot be told: then the reader finds out what is wrong.
-    func hasChanged() -> Bool {
+    /// True when something changed, after a second without a change, and when it cannot be told: then the reader finds out
+    /// what is wrong.
+    func isWorthTelling() -> Bool {
         let now: [Int64]
         do {
             now = try store.database.unsafeRead { db in
@@ -98,8 +101,9 @@ private final class LastVersion: Sendable {
             return true
         }
         return seen.withLock { seen in
-            defer { seen = now }
-            return seen != now
+            let worthTelling = seen.versions != now || seen.quiet >= Self.longestQuiet
+            seen = (now, worthTelling ? 0 : seen.quiet + 1)
+            return worthTelling
         }
     }
 }

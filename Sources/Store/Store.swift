@@ -130,7 +130,8 @@ extension Store {
         }
         guard version <= Schema.version else {
             throw StoreError(
-                .newer, "\(paths.database) was written by a newer Claudine (schema \(version); this one knows \(Schema.version)).",
+                .newer,
+                "\(paths.database) was written by a newer Claudine (schema \(version); this one knows \(Schema.version)).",
                 hint: "Use that version, or another state directory with --state-dir. Nothing was changed.")
         }
     }

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Store
@@ -22,11 +23,27 @@ struct DoorbellTests {
     }
 
     @Test(.timeLimit(.minutes(1))) func withoutACommitItTicks() async throws {
-        let store = try Fixture().open()
+        let fixture = try Fixture()
+        let store = try fixture.open()
         let start = ContinuousClock.now
         var bell = store.changes().makeAsyncIterator()
         await bell.next()
         await bell.next()
         #expect(start.duration(to: .now) > .milliseconds(900))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func withoutInotifyItAsksTheDatabase() async throws {
+        let fixture = try Fixture()
+        let reader = try fixture.open()
+        let writer = try fixture.open()
+        // A file that is gone cannot be watched.
+        try #require(unlink(fixture.paths.doorbell) == 0)
+        var bell = reader.changes().makeAsyncIterator()
+        await bell.next()
+        await bell.next()
+        _ = try writer.enqueue(fixture.spec())
+        while try reader.list().isEmpty { await bell.next() }
+        // And it ticks.
+        await bell.next()
     }
 }

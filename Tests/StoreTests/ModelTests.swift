@@ -12,7 +12,10 @@ struct ModelTests {
         }
     }
 
-    @Test(arguments: ["", "task_", "task_abc", "task_" + String(repeating: "A", count: 26), "job_" + String(repeating: "a", count: 27), "task_" + String(repeating: "1", count: 26)])
+    @Test(arguments: [
+        "", "task_", "task_abc", "task_" + String(repeating: "A", count: 26),
+        "job_" + String(repeating: "a", count: 27), "task_" + String(repeating: "1", count: 26),
+    ])
     func whatIsNotATaskIDIsNotTaken(_ text: String) {
         #expect(TaskID(text) == nil)
     }
@@ -26,7 +29,9 @@ struct ModelTests {
         #expect(Timestamp(rfc3339: text)?.milliseconds == milliseconds)
     }
 
-    @Test(arguments: ["", "yesterday", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T15:13:00+01:00", "2026-11-23T15:13:00.Z"])
+    @Test(arguments: [
+        "", "yesterday", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T15:13:00+01:00", "2026-11-23T15:13:00.Z",
+    ])
     func otherTimesAreNotTaken(_ text: String) {
         #expect(Timestamp(rfc3339: text) == nil)
     }
@@ -60,7 +65,9 @@ struct ModelTests {
     }
 
     @Test func jsonValuesComeBackAsTheyWere() throws {
-        let value: JSONValue = ["a": 1, "b": [true, .null, 1.5, "ü/\u{0}"], "c": ["d": .integer(.max)], "e": .integer(.min)]
+        let value: JSONValue = [
+            "a": 1, "b": [true, .null, 1.5, "ü/\u{0}"], "c": ["d": .integer(.max)], "e": .integer(.min),
+        ]
         #expect(try JSONText.decode(JSONValue.self, from: JSONText.encode(value)) == value)
     }
 

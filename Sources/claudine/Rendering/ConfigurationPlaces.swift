@@ -1,0 +1,51 @@
+import Agents
+import ArgumentParser
+import Foundation
+import Policy
+import Store
+
+/// Where the configuration is; every command that needs it has this option.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Read config.toml and policies/ from this directory.", valueName: "dir"))
+    var config: String?
+
+    func places() throws -> ConfigurationPlaces {
+        var environment = Environment.current
+        if let config {
+            guard !config.isEmpty else { throw ValidationError("--config is given as an empty name") }
+            environment["CLAUDINE_CONFIG_DIR"] = URL(fileURLWithPath: config).path
+        }
+        return ConfigurationPlaces(environment: environment)
+    }
+}
+
+/// The directories that configuration is read from: the user's own first, then the machine's.
+struct ConfigurationPlaces {
+    let policies: PolicyLibrary
+
+    init(environment: [String: String]) {
+        policies = PolicyLibrary(environment: environment)
+    }
+
+    var directories: [String] { policies.directories.map { String($0.dropLast("/policies".count)) } }
+
+    /// The `config.toml` in force: the first there is; nil where everything has its default.
+    var file: String? {
+        directories.map { $0 + "/config.toml" }.first { path in
+            // A dangling link is to be refused as a link, not overlooked.
+            var status = stat()
+            return lstat(path, &status) == 0
+        }
+    }
+
+    /// Its text; empty where there is none.
+    func text() throws -> String {
+        guard let file else { return "" }
+        return try TrustedFile.read(file)
+    }
+
+    func agents() throws -> AgentLibrary {
+        guard let file else { return .builtIn }
+        return try AgentLibrary(configuration: TrustedFile.read(file), file: file)
+    }
+}
