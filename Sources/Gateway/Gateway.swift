@@ -39,10 +39,14 @@ package final class Gateway: Sendable {
     package static func start(
         listeners sockets: [CInt], configuration: GatewayConfiguration, eventLoopGroup: (any EventLoopGroup)? = nil
     ) async throws(GatewayError) -> Gateway {
-        for socket in sockets {
-            guard let problem = problem(with: socket) else { continue }
+        do throws(GatewayError) {
+            for socket in sockets { try check(socket) }
+            if let file = configuration.trustRootsFile, access(file, R_OK) != 0 {
+                throw .trustRoots(path: file, problem: String(cString: strerror(errno)))
+            }
+        } catch {
             for socket in sockets { close(socket) }
-            throw .listener(descriptor: socket, problem: problem)
+            throw error
         }
         let ledger = Ledger()
         let connections = ConnectionList(limit: configuration.limits.connections)
@@ -78,18 +82,16 @@ package final class Gateway: Sendable {
         return Gateway(ledger: ledger, connections: connections, listeners: listeners)
     }
 
-    private static func problem(with socket: CInt) -> String? {
+    private static func check(_ socket: CInt) throws(GatewayError) {
         var isListening: CInt = 0
         var size = socklen_t(MemoryLayout<CInt>.size)
-        guard getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size) == 0 else {
-            return String(cString: strerror(errno))
-        }
-        guard isListening != 0 else { return "it does not listen" }
         let flags = fcntl(socket, F_GETFD)
-        guard flags >= 0, fcntl(socket, F_SETFD, flags | FD_CLOEXEC) == 0 else {
-            return String(cString: strerror(errno))
+        guard flags >= 0, getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size) == 0,
+            fcntl(socket, F_SETFD, flags | FD_CLOEXEC) == 0
+        else {
+            throw .listener(descriptor: socket, problem: String(cString: strerror(errno)))
         }
-        return nil
+        guard isListening != 0 else { throw .listener(descriptor: socket, problem: "it does not listen") }
     }
 
     /// What has been spent up to now; exact at any time, also after `stop`.

@@ -203,7 +203,8 @@ final class CageConnection: ChannelDuplexHandler {
 
     /// The connection to the upstream is gone, with or without a reason it gave.
     func upstreamEnded(_ error: (any Error)?) {
-        fail { .cut($0, error.map(sentence(for:)) ?? "it closed the connection") }
+        guard let error else { return fail { .cut($0, "it closed the connection") } }
+        fail { isTLSFailure(error) ? .unreachable($0, sentence(for: error)) : .cut($0, sentence(for: error)) }
     }
 
     /// The exchange cannot be finished: an error if nothing was answered yet, else a cut, never a clean end.
