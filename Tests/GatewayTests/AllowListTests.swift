@@ -20,10 +20,12 @@ import Testing
         "POST /", "POST /v1", "POST /v1/", "POST /v1/message", "POST /v1/messages/", "POST /v1/messages/batches",
         "POST /v1/Messages", "POST /V1/messages", "POST //v1/messages", "POST /v1//messages", "POST /v1/./messages",
         "POST /v1/../v1/messages", "POST /v1/messages/../messages", "POST /v1/messages/..", "POST /v1/%6dessages",
-        "POST /v1%2fmessages", "POST /v1/messages%3fbeta=true", "POST /v1/messages%00", "POST /v1/messages/%2e%2e/files",
+        "POST /v1%2fmessages", "POST /v1/messages%3fbeta=true", "POST /v1/messages%00",
+        "POST /v1/messages/%2e%2e/files",
         "POST /v1/messages;x=1", "POST /v1/messages#x", "POST /v1/messages?a#x", "POST /v1/messages/count_tokens/x",
         "GET /v1/models", "POST /v1/files", "POST /api/event_logging/v2/batch", "POST /v1/complete",
-        "POST http://localhost/v1/messages", "POST http://evil.test/v1/messages", "POST https://api.anthropic.com/v1/messages",
+        "POST http://localhost/v1/messages", "POST http://evil.test/v1/messages",
+        "POST https://api.anthropic.com/v1/messages",
         "CONNECT api.anthropic.com:443", "OPTIONS *",
     ]
 

@@ -5,7 +5,8 @@ import Testing
     static let smuggled = [
         "x-api-key: from-the-cage", "X-Api-Key: from-the-cage", "authorization: Bearer from-the-cage",
         "Cookie: from-the-cage", "proxy-authorization: Basic from-the-cage", "x-forwarded-for: from-the-cage",
-        "te: from-the-cage", "keep-alive: from-the-cage", "connection: keep-alive, x-private", "x-private: from-the-cage",
+        "te: from-the-cage", "keep-alive: from-the-cage", "connection: keep-alive, x-private",
+        "x-private: from-the-cage",
         "forwarded: from-the-cage", "expect: from-the-cage",
     ]
 
@@ -21,7 +22,8 @@ import Testing
         let upstream = ScriptedUpstream.answering()
         let cage = try await Cage(upstream: upstream.port, credential: credential)
         let answer = try cage.call(
-            messagesRequest(headers: Self.smuggled + ["accept-encoding: gzip, br", "x-app: cli", "anthropic-version: 2023-06-01"]))
+            messagesRequest(
+                headers: Self.smuggled + ["accept-encoding: gzip, br", "x-app: cli", "anthropic-version: 2023-06-01"]))
         #expect(answer.status == 200)
         let request = try #require(upstream.requests.first)
         #expect(request.all(name) == [value])
@@ -66,7 +68,9 @@ import Testing
             try connection.send(
                 "HTTP/1.1 200 OK\r\nx-echo: \(secretKey)\r\nx-fine: yes\r\ntransfer-encoding: chunked\r\n"
                     + "content-type: application/json\r\nset-cookie: a=b\r\n\r\n")
-            for piece in ["{\"key\":\"\(secretKey)\",\"half\":\"\(secretKey.prefix(20))", "\(secretKey.dropFirst(20))", "\"}"] {
+            for piece in [
+                "{\"key\":\"\(secretKey)\",\"half\":\"\(secretKey.prefix(20))", "\(secretKey.dropFirst(20))", "\"}",
+            ] {
                 try connection.chunk(piece)
             }
             try connection.endChunks()

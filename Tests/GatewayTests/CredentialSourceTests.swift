@@ -20,7 +20,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "AUTO", " auto", "env", "env:", "env:1A", "env:A-B", "env:A B", "env:A=B", "file:", "file:relative", "key:x", "sk-ant-1",
+        "", "AUTO", " auto", "env", "env:", "env:1A", "env:A-B", "env:A B", "env:A=B", "file:", "file:relative",
+        "key:x", "sk-ant-1",
     ])
     func refusesOtherSources(text: String) {
         #expect(throws: GatewayError.credentialSource(text)) { try CredentialSource.parse(text) }
@@ -54,7 +55,8 @@ import Testing
     }
 
     @Test func aSubscriptionTokenIsKnownByItsPrefix() throws {
-        #expect(try resolve("env:MY_KEY", ["MY_KEY": " sk-ant-oat01-x\n"]) == .oauth("sk-ant-oat01-x", origin: "MY_KEY"))
+        #expect(
+            try resolve("env:MY_KEY", ["MY_KEY": " sk-ant-oat01-x\n"]) == .oauth("sk-ant-oat01-x", origin: "MY_KEY"))
         #expect(try resolve("env:MY_KEY", ["MY_KEY": "sk-ant-api03-x"]) == .apiKey("sk-ant-api03-x", origin: "MY_KEY"))
         #expect(try resolve("env:ANTHROPIC_AUTH_TOKEN", ["ANTHROPIC_AUTH_TOKEN": "t"]).kind == .bearer)
     }
@@ -83,7 +85,9 @@ import Testing
     }
 
     @Test func aCredentialDoesNotShowItsSecret() throws {
-        for credential in [Credential.apiKey(secretKey, origin: "o"), .bearer(secretKey, origin: "o"), .oauth(secretKey, origin: "o")] {
+        for credential in [
+            Credential.apiKey(secretKey, origin: "o"), .bearer(secretKey, origin: "o"), .oauth(secretKey, origin: "o"),
+        ] {
             var dumped = ""
             dump(credential, to: &dumped)
             dump(GatewayConfiguration(credential: credential), to: &dumped)

@@ -6,14 +6,16 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct FailureTests {
     @Test(arguments: [
         "400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "413 Payload Too Large",
-        "429 Too Many Requests", "500 Internal Server Error", "529 Overloaded", "204 No Content", "307 Temporary Redirect",
+        "429 Too Many Requests", "500 Internal Server Error", "529 Overloaded", "204 No Content",
+        "307 Temporary Redirect",
     ])
     func theUpstreamsAnswerIsPassedOnAsItIs(status: String) async throws {
         let body = status.hasPrefix("204") ? "" : #"{"type":"error","error":{"type":"x","message":"ünïcödé"}}"#
         let upstream = ScriptedUpstream { connection in
             _ = try connection.request()
             let length = status.hasPrefix("204") ? "" : "content-length: \(body.utf8.count)\r\n"
-            try connection.send("HTTP/1.1 \(status)\r\n\(length)retry-after: 7\r\nrequest-id: req_1\r\nlocation: /x\r\n\r\n\(body)")
+            try connection.send(
+                "HTTP/1.1 \(status)\r\n\(length)retry-after: 7\r\nrequest-id: req_1\r\nlocation: /x\r\n\r\n\(body)")
         }
         let cage = try await Cage(upstream: upstream.port)
         let answer = try cage.call(messagesRequest())
@@ -58,7 +60,10 @@ import Testing
         await cage.stop()
     }
 
-    @Test(arguments: ["HTTP/9.9 200 OK\r\n\r\n", "nonsense\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"])
+    @Test(arguments: [
+        "HTTP/9.9 200 OK\r\n\r\n", "nonsense\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+    ])
     func anUpstreamThatSpeaksNoHTTPIs502(answer: String) async throws {
         let upstream = ScriptedUpstream { connection in
             _ = try connection.request()
@@ -90,7 +95,8 @@ import Testing
     }
 
     @Test func anEncodedAnswerIsRefusedBecauseItCannotBeMetered() async throws {
-        let upstream = ScriptedUpstream.answering("200 OK", ["content-encoding: gzip", "content-type: application/json"], "zzz")
+        let upstream = ScriptedUpstream.answering(
+            "200 OK", ["content-encoding: gzip", "content-type: application/json"], "zzz")
         let cage = try await Cage(upstream: upstream.port)
         let answer = try cage.call(messagesRequest())
         #expect(answer.status == 502)
@@ -103,7 +109,8 @@ import Testing
         let cage = try await Cage(upstream: upstream.port)
         let body: [UInt8] = [0x1F, 0x8B, 0x08, 0, 0, 0, 0, 0, 0xFF, 0x03, 0x80]
         let wire = try cage.connect()
-        try wire.send("POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-encoding: gzip\r\ncontent-length: \(body.count)\r\n\r\n")
+        try wire.send(
+            "POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-encoding: gzip\r\ncontent-length: \(body.count)\r\n\r\n")
         try wire.send(body)
         #expect(try MessageReader(wire).next()?.status == 200)
         #expect(upstream.requests.first?.body == body)

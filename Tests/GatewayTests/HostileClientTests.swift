@@ -40,8 +40,10 @@ import Testing
         await cage.stop()
     }
 
-    @Test(arguments: ["GARBAGE\r\n\r\n", "POST /v1/messages HTTP/2.0\r\n\r\n", "POST /v1/messages HTTP/1.0\r\n\r\n",
-        "POST /v1/messages\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
+    @Test(arguments: [
+        "GARBAGE\r\n\r\n", "POST /v1/messages HTTP/2.0\r\n\r\n", "POST /v1/messages HTTP/1.0\r\n\r\n",
+        "POST /v1/messages\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ])
     func otherProtocolsAreRefused(bytes: String) async throws {
         let upstream = ScriptedUpstream.answering()
         let cage = try await Cage(upstream: upstream.port)

@@ -18,7 +18,8 @@ struct SeededGenerator: RandomNumberGenerator {
 @Suite struct MeteringTests {
     static let expected = TokenCounts(inputTokens: 1000, outputTokens: 50, cacheReadTokens: 3000, cacheWriteTokens: 200)
 
-    static let stream = messageStart + ": a comment\r\n" + "event: ping\r\ndata: {\"type\":\"ping\"}\r\n\r\n" + textDelta
+    static let stream =
+        messageStart + ": a comment\r\n" + "event: ping\r\ndata: {\"type\":\"ping\"}\r\n\r\n" + textDelta
         + messageDelta + messageStop
 
     static let json = """
@@ -30,14 +31,17 @@ struct SeededGenerator: RandomNumberGenerator {
                   "cache_creation":{"input_tokens":4444},"iterations":[{"output_tokens":4444}],"ratio":0.5,"output_tokens":50}}
         """
 
-    private func meter(_ type: String, _ pieces: [ArraySlice<UInt8>]) throws -> (meter: AnswerMeter, spent: TokenCounts) {
+    private func meter(_ type: String, _ pieces: [ArraySlice<UInt8>]) throws -> (meter: AnswerMeter, spent: TokenCounts)
+    {
         var meter = try #require(AnswerMeter(contentType: type))
         var spent = TokenCounts()
         for piece in pieces { spent = spent + meter.scan(piece) }
         return (meter, spent)
     }
 
-    @Test(arguments: [("text/event-stream; charset=utf-8", stream), ("application/json", json), ("Application/JSON", json)])
+    @Test(arguments: [
+        ("text/event-stream; charset=utf-8", stream), ("application/json", json), ("Application/JSON", json),
+    ])
     func readsUsageWhereverTheAnswerIsSplit(type: String, text: String) throws {
         let bytes = Array(text.utf8)
         for cut in 0...bytes.count {
@@ -53,12 +57,15 @@ struct SeededGenerator: RandomNumberGenerator {
 
     @Test func aCutStreamCountsWhatItAnnounced() throws {
         let (meter, _) = try meter("text/event-stream", [Array((messageStart + textDelta).utf8)[...]])
-        #expect(meter.tokens == TokenCounts(inputTokens: 1000, outputTokens: 1, cacheReadTokens: 3000, cacheWriteTokens: 200))
+        #expect(
+            meter.tokens
+                == TokenCounts(inputTokens: 1000, outputTokens: 1, cacheReadTokens: 3000, cacheWriteTokens: 200))
         #expect(!meter.isComplete)
     }
 
     @Test(arguments: [
-        #"{"type":"error","error":{"type":"overloaded_error","message":"x"}}"#, #"{"input_tokens":12}"#, "", "null", "[[[",
+        #"{"type":"error","error":{"type":"overloaded_error","message":"x"}}"#, #"{"input_tokens":12}"#, "", "null",
+        "[[[",
         "}}}}]]]\"", #"{"usage":[{"input_tokens":5}]}"#, #"[{"usage":{"input_tokens":5}}]"#,
         #"{"usage":{"input_tokens":99999999999999999999999999}}"#, #"{"usage":{"input_tokens":-5}}"#,
         #"{"usage":{"input_tokens":1.5e3}}"#, #"{"usage":{"input_tokens":"5"}}"#,

@@ -22,7 +22,9 @@ import Testing
         try wire.send(messagesRequest())
         let first = try wire.receive(until: "message_start")
         #expect(!first.contains("message_delta"))
-        #expect(cage.gateway.usage.tokens == TokenCounts(inputTokens: 1000, outputTokens: 1, cacheReadTokens: 3000, cacheWriteTokens: 200))
+        #expect(
+            cage.gateway.usage.tokens
+                == TokenCounts(inputTokens: 1000, outputTokens: 1, cacheReadTokens: 3000, cacheWriteTokens: 200))
         goOn.signal()
         #expect(try !wire.receive(until: "message_delta").contains("message_stop"))
         goOn.signal()

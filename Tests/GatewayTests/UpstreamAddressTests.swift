@@ -16,7 +16,8 @@ import Testing
     @Test(arguments: [
         "", "api.anthropic.com", "ftp://x", "HTTP://x", "unix:/x", "http://", "http:///x", "http://:80", "http://a:0",
         "http://a:65536", "http://a:+80", "http://a:", "http://a:b", "http://a:1:2", "http://::1", "http://[::1",
-        "http://[zz]", "http://[127.0.0.1]", "http://[::1]x", "http://u:p@h", "http://h?x", "http://h#x", "http://h/a?b",
+        "http://[zz]", "http://[127.0.0.1]", "http://[::1]x", "http://u:p@h", "http://h?x", "http://h#x",
+        "http://h/a?b",
         "http://h/../x", "http://h/a//b", "http://h/.", "http://h x", "http://h\r\nx", "http://ключ", "http://a\\b",
     ])
     func refuses(text: String) {

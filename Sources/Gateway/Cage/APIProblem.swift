@@ -41,7 +41,8 @@ extension APIProblem {
     static func path(_ method: HTTPMethod) -> APIProblem {
         APIProblem(
             status: .forbidden, code: "gateway.path",
-            message: "only POST /v1/messages and POST /v1/messages/count_tokens leave the cage; this was another \(method)")
+            message:
+                "only POST /v1/messages and POST /v1/messages/count_tokens leave the cage; this was another \(method)")
     }
 
     static let method = APIProblem(
@@ -74,7 +75,8 @@ extension APIProblem {
             + "set ANTHROPIC_API_KEY for claudine, or log in with claude")
 
     static func unreachable(_ upstream: UpstreamAddress, _ problem: String) -> APIProblem {
-        APIProblem(status: .badGateway, code: "gateway.unreachable", message: "\(upstream) cannot be reached: \(problem)")
+        APIProblem(
+            status: .badGateway, code: "gateway.unreachable", message: "\(upstream) cannot be reached: \(problem)")
     }
 
     static func cut(_ upstream: UpstreamAddress, _ problem: String) -> APIProblem {

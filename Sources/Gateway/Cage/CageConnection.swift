@@ -227,7 +227,8 @@ final class CageConnection: ChannelDuplexHandler {
         let request = head.map { String("\($0.method) \($0.uri)".prefix(200)) }
         ledger.record(
             .refused(
-                .init(code: problem.code, status: Int(problem.status.code), message: problem.message, request: request)))
+                .init(code: problem.code, status: Int(problem.status.code), message: problem.message, request: request))
+        )
         if case .exchanging(let exchange) = state, exchange.status != nil {
             state = .leaving
             context?.close(promise: nil)
@@ -279,7 +280,8 @@ final class CageConnection: ChannelDuplexHandler {
         upstream.client = nil
         upstream.resumeReading()
         parked = upstream
-        parkDeadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(configuration.limits.parkTimeout)) {
+        parkDeadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(configuration.limits.parkTimeout))
+        {
             [weak self] in self?.takeParked()?.close()
         }
     }

@@ -47,9 +47,11 @@ package struct UpstreamAddress: Sendable, Equatable, CustomStringConvertible {
         let authority = rest.prefix { $0 != "/" }
         var path = rest.dropFirst(authority.count)
         while path.hasSuffix("/") { path = path.dropLast() }
-        guard !path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().contains(where: {
-            $0.isEmpty || $0 == "." || $0 == ".."
-        }) else { throw refusal("its path has an empty or a dotted part") }
+        guard
+            !path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().contains(where: {
+                $0.isEmpty || $0 == "." || $0 == ".."
+            })
+        else { throw refusal("its path has an empty or a dotted part") }
 
         let (host, portText) = try split(authority, refusal)
         var port = scheme.defaultPort

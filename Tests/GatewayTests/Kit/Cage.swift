@@ -71,9 +71,11 @@ func event(_ json: String) -> String {
 }
 
 let messageStart = event(
-    #"{"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude-opus-5-5","content":[],"usage":{"input_tokens":1000,"cache_creation_input_tokens":200,"cache_read_input_tokens":3000,"cache_creation":{"ephemeral_5m_input_tokens":9999},"output_tokens":1}}}"#)
+    #"{"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude-opus-5-5","content":[],"usage":{"input_tokens":1000,"cache_creation_input_tokens":200,"cache_read_input_tokens":3000,"cache_creation":{"ephemeral_5m_input_tokens":9999},"output_tokens":1}}}"#
+)
 let textDelta = event(
-    #"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"\"usage\":{\"input_tokens\":77777} 👩‍👩‍👧"}}"#)
+    #"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"\"usage\":{\"input_tokens\":77777} 👩‍👩‍👧"}}"#
+)
 let messageDelta = event(
     #"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":50}}"#)
 let messageStop = event(#"{"type":"message_stop"}"#)

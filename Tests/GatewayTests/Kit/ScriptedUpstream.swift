@@ -33,7 +33,9 @@ final class ScriptedUpstream: Sendable {
         }
 
         func beginEvents() throws {
-            try send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n")
+            try send(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
+            )
         }
 
         func chunk(_ text: String) throws { try send("\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n") }
@@ -59,7 +61,9 @@ final class ScriptedUpstream: Sendable {
     }
 
     /// Answers every request with the same JSON.
-    static func answering(_ status: String = "200 OK", _ headers: [String] = [], _ body: String = "{}") -> ScriptedUpstream {
+    static func answering(_ status: String = "200 OK", _ headers: [String] = [], _ body: String = "{}")
+        -> ScriptedUpstream
+    {
         ScriptedUpstream { connection in
             while try connection.request() != nil { try connection.answer(status, headers, body) }
         }
