@@ -97,7 +97,8 @@ package final class AttemptOutput: Sendable {
         while UInt64(bytes.count) < count {
             let run = layout.run(at: offset + UInt64(bytes.count), count: count - UInt64(bytes.count))
             guard let position = run.position else { break }
-            let part = stream == .stdout
+            let part =
+                stream == .stdout
                 ? try stdout.read(at: position, count: Int(run.count))
                 : try stderr.read(at: position, count: Int(run.count))
             bytes += part

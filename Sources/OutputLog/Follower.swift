@@ -33,7 +33,8 @@ package struct Follower<Cursor: OutputCursor>: AsyncSequence {
         }
 
         /// The next piece; nil at the end of the streams or when the surrounding task is cancelled.
-        package mutating func next(isolation actor: isolated (any Actor)?) async throws(OutputLogError) -> OutputPiece? {
+        package mutating func next(isolation actor: isolated (any Actor)?) async throws(OutputLogError) -> OutputPiece?
+        {
             while true {
                 let ended = try cursor.output.header().closed || !writerIsAlive()
                 if let piece = try cursor.next() { return piece }

@@ -17,7 +17,8 @@ import Testing
         session: AgentRequest.Session = .new(session)
     ) -> AgentRequest {
         AgentRequest(
-            prompt: prompt, model: model, maxTurns: turns, budgetUsd: budget, session: session, workspace: "/work/place")
+            prompt: prompt, model: model, maxTurns: turns, budgetUsd: budget, session: session, workspace: "/work/place"
+        )
     }
 
     private func configured(_ table: String) throws -> AgentDefinition {
@@ -36,12 +37,14 @@ import Testing
         #expect(
             plain.arguments == [
                 "claude", "-p", "--output-format", "stream-json", "--verbose", "--setting-sources", "user",
-                "--strict-mcp-config", "--dangerously-skip-permissions", "--session-id", Self.session, "--", "fix the bug",
+                "--strict-mcp-config", "--dangerously-skip-permissions", "--session-id", Self.session, "--",
+                "fix the bug",
             ])
         #expect(plain.standardInput == .none && plain.files.isEmpty && plain.format == .claudeStreamJSON)
         #expect(plain.executable.path == tree.path("bin/claude"))
         let full = try AgentDefinition.claude.invocation(
-            request("go on please", model: "opus", turns: 7, budget: 1.5, session: .resume(Self.session)), lookup: lookup)
+            request("go on please", model: "opus", turns: 7, budget: 1.5, session: .resume(Self.session)),
+            lookup: lookup)
         #expect(
             full.arguments.dropFirst(9) == [
                 "--resume", Self.session, "--model", "opus", "--max-turns", "7", "--max-budget-usd", "1.5", "--",
@@ -82,18 +85,25 @@ import Testing
         do {
             try request(largest + "a").check()
             Issue.record("it was taken")
-        } catch { #expect(error.code == .usage && error.message.contains("4194304") && error.message.contains("4194305")) }
+        } catch {
+            #expect(error.code == .usage && error.message.contains("4194304") && error.message.contains("4194305"))
+        }
     }
 
     @Test func otherValuesAreCheckedToo() {
         for bad in [
             request("a b", model: ""), request("a b", model: "--help"), request("a b", model: "a b"),
-            request("a b", turns: 0), request("a b", turns: -1), request("a b", budget: 0), request("a b", budget: -.infinity),
-            request("a b", budget: .nan), request("a b", session: .new("mine")), request("a b", session: .resume("--continue")),
+            request("a b", turns: 0), request("a b", turns: -1), request("a b", budget: 0),
+            request("a b", budget: -.infinity),
+            request("a b", budget: .nan), request("a b", session: .new("mine")),
+            request("a b", session: .resume("--continue")),
         ] { #expect(code { try bad.check() } == .usage, "\(bad)") }
     }
 
-    @Test(arguments: [(1, "1"), (0.1, "0.1"), (0.000001, "0.000001"), (1e-9, "0.000001"), (12.34567891, "12.345679"), (250_000, "250000")])
+    @Test(arguments: [
+        (1, "1"), (0.1, "0.1"), (0.000001, "0.000001"), (1e-9, "0.000001"), (12.34567891, "12.345679"),
+        (250_000, "250000"),
+    ])
     func dollars(amount: Double, expected: String) throws {
         let invocation = try AgentDefinition.claude.invocation(request("a b", budget: amount), lookup: lookup)
         let flag = try #require(invocation.arguments.firstIndex(of: "--max-budget-usd"))
@@ -134,8 +144,10 @@ import Testing
             .invocation(request(prompt), lookup: lookup)
         #expect(stdin.arguments == ["helper", "-"] && stdin.standardInput == .bytes(Array(prompt.utf8)))
         #expect(stdin.environmentNames == ["LANG"])
-        let file = try configured(#"argv = ["helper", "@{prompt}"]"# + "\nprompt = \"file\"\nresult = \"claude-stream-json\"")
-            .invocation(request(prompt), lookup: lookup)
+        let file = try configured(
+            #"argv = ["helper", "@{prompt}"]"# + "\nprompt = \"file\"\nresult = \"claude-stream-json\""
+        )
+        .invocation(request(prompt), lookup: lookup)
         #expect(file.arguments == ["helper", "@/run/claudine/prompt"] && file.standardInput == .none)
         #expect(file.files.map(\.name) == ["prompt"] && file.files.first?.bytes == Array(prompt.utf8))
         #expect(file.format == .claudeStreamJSON)
@@ -144,7 +156,8 @@ import Testing
     @Test func whatATemplateCannotHandOnIsRefused() throws {
         let agent = try configured(#"argv = ["helper", "{prompt}"]"#)
         for (bad, expected) in [
-            (request("x", model: "m"), AgentError.Code.usage), (request("x", turns: 1), .usage), (request("x", budget: 1), .usage),
+            (request("x", model: "m"), AgentError.Code.usage), (request("x", turns: 1), .usage),
+            (request("x", budget: 1), .usage),
             (request("x", session: .resume(Self.session)), .usage), (request("-x"), .usage),
             (request(String(repeating: "x", count: (64 << 10) + 1)), .argumentTooLong),
         ] { #expect(code { _ = try agent.invocation(bad, lookup: lookup) } == expected) }

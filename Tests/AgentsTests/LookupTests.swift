@@ -33,14 +33,16 @@ import Testing
         tree.link("home/.nvm/versions/node/v22/bin/tool", to: "../../../../lib/node_modules/@scope/tool/dist/cli.js")
         let found = try tree.lookup(path: "home/.nvm/versions/node/v22/bin").find("tool")
         #expect(found.path == node)
-        #expect(found.prefix == ["node", script])
+        #expect(found.prefix == [tree.path("home/.nvm/versions/node/v22/bin/node"), script])
         #expect(found.visible == [node, tree.path("home/.nvm/lib/node_modules/@scope/tool")])
     }
 
-    @Test(arguments: [
-        ("#!INTERP", []), ("#! INTERP", []), ("#!INTERP -u  -v \r", ["-u  -v"]), ("#!/usr/bin/env -S interp -u -v", ["-u", "-v"]),
-        ("#!/usr/bin/env interp", []), ("#!\t/bin/env\tinterp", []),
-    ] as [(String, [String])])
+    @Test(
+        arguments: [
+            ("#!INTERP", []), ("#! INTERP", []), ("#!INTERP -u  -v \r", ["-u  -v"]),
+            ("#!/usr/bin/env -S interp -u -v", ["-u", "-v"]),
+            ("#!/usr/bin/env interp", []), ("#!\t/bin/env\tinterp", []),
+        ] as [(String, [String])])
     func firstLines(line: String, arguments: [String]) throws {
         let interpreter = tree.program("tools/interp")
         let text = line.replacing("INTERP", with: interpreter)
@@ -60,6 +62,18 @@ import Testing
         #expect(found.visible == [program, tree.path("b"), tree.path("c")])
         tree.file("d/loop", "#!\(tree.path("d/loop"))\n")
         #expect(code { _ = try tree.lookup(path: "d").find("loop") } == .notExecutable)
+    }
+
+    /// CPython finds its packages from argv[0], so both the name it has there and the folder have to stay.
+    @Test func aPythonEnvironmentIsShownWhole() throws {
+        let python = tree.program("usr/bin/python3.11")
+        tree.file("home/venvs/aider/pyvenv.cfg", mode: 0o644)
+        let link = tree.link("home/venvs/aider/bin/python", to: python)
+        let script = tree.file("home/venvs/aider/bin/aider", "#!\(link)\n")
+        tree.link("home/.local/bin/aider", to: script)
+        let found = try tree.lookup(path: "home/.local/bin").find("aider")
+        #expect(found.path == python && found.prefix == [link, script])
+        #expect(found.visible == [python, tree.path("home/venvs/aider"), tree.path("home/venvs/aider/bin")])
     }
 
     @Test func aWholeHomeIsNeverShown() throws {

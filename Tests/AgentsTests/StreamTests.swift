@@ -14,7 +14,9 @@ import Testing
         }
     }
 
-    private func read(_ text: String, longestLine: Int = StreamJSONReader.longestLine) -> (steps: [AgentStep], summary: AgentSummary) {
+    private func read(_ text: String, longestLine: Int = StreamJSONReader.longestLine) -> (
+        steps: [AgentStep], summary: AgentSummary
+    ) {
         let reading = Reading([Array(text.utf8)[...]], longestLine: longestLine)
         return (reading.steps, reading.summary)
     }
@@ -39,7 +41,8 @@ import Testing
         let reading = Reading([Transcript.all[0].bytes[...]])
         #expect(
             reading.steps == [
-                .initialised(model: "claude-opus-5-5"), .text("Ich prüfe das 👩‍👩‍👧."), .toolUse(name: "Bash", summary: "ls -l | head"),
+                .initialised(model: "claude-opus-5-5"), .text("Ich prüfe das 👩‍👩‍👧."),
+                .toolUse(name: "Bash", summary: "ls -l | head"),
                 .toolResult(isError: false, firstLine: "total 4"), .result(isError: false, subtype: "success"),
             ])
         let summary = reading.summary
@@ -49,7 +52,8 @@ import Testing
         #expect(
             summary.usage
                 == AgentUsage(
-                    inputTokens: 1_000, outputTokens: 50, cacheReadTokens: 3_000, cacheWriteTokens: 200, costUsd: 0.0066))
+                    inputTokens: 1_000, outputTokens: 50, cacheReadTokens: 3_000, cacheWriteTokens: 200, costUsd: 0.0066
+                ))
         #expect(summary.invalidLines == 0 && summary.oversizedLines == 0 && summary.results == 1)
     }
 
@@ -63,7 +67,9 @@ import Testing
         #expect(retried.steps.contains(.retry(attempt: 2, of: 10, delayMs: 1_085, status: 529)))
         #expect(retried.summary.apiErrorStatus == 529)
         let several = try reading("several results, the last good").summary
-        #expect(several.results == 2 && several.result == .init(text: "second", isError: false) && several.subtype == "success")
+        #expect(
+            several.results == 2 && several.result == .init(text: "second", isError: false)
+                && several.subtype == "success")
         #expect(try reading("crash").summary.invalidLines == 2)
         #expect(try reading("budget").summary.usage?.costUsd == 1.2)
     }
@@ -73,18 +79,24 @@ import Testing
             #"{"type":"result","is_error":false,"usage":{"input_tokens":1},"modelUsage":{"a":{"inputTokens":10,"outputTokens":1},"b":{"inputTokens":5,"cacheReadInputTokens":-7}}}"#
         ).summary.usage
         #expect(sum == AgentUsage(inputTokens: 15, outputTokens: 1))
-        let own = read(#"{"type":"result","is_error":false,"usage":{"input_tokens":1,"output_tokens":2},"modelUsage":{}}"#).summary.usage
+        let own = read(
+            #"{"type":"result","is_error":false,"usage":{"input_tokens":1,"output_tokens":2},"modelUsage":{}}"#
+        ).summary.usage
         #expect(own == AgentUsage(inputTokens: 1, outputTokens: 2))
         #expect(read(#"{"type":"result"}"#).summary.usage == nil)
         let largest = #"{"inputTokens":9223372036854775807}"#
-        #expect(read(#"{"type":"result","modelUsage":{"a":\#(largest),"b":\#(largest)}}"#).summary.usage?.inputTokens == .max)
+        #expect(
+            read(#"{"type":"result","modelUsage":{"a":\#(largest),"b":\#(largest)}}"#).summary.usage?.inputTokens
+                == .max)
     }
 
     @Test func aResumedSessionsShareIsTheDifference() {
-        let earlier = AgentUsage(inputTokens: 10, outputTokens: 5, cacheReadTokens: 1, cacheWriteTokens: 2, costUsd: 0.5)
+        let earlier = AgentUsage(
+            inputTokens: 10, outputTokens: 5, cacheReadTokens: 1, cacheWriteTokens: 2, costUsd: 0.5)
         let later = AgentUsage(inputTokens: 15, outputTokens: 5, cacheReadTokens: 0, cacheWriteTokens: 4, costUsd: 0.75)
         #expect(
-            later.since(earlier) == AgentUsage(inputTokens: 5, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 2, costUsd: 0.25))
+            later.since(earlier)
+                == AgentUsage(inputTokens: 5, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 2, costUsd: 0.25))
     }
 
     /// Every field may be of a type that nobody expected; the rest of the line still counts.
@@ -100,7 +112,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "not json", "[1,2]", "3", "\"text\"", "null", "{", "{\"type\":\"result\"", "{\"a\":1}}", "{'type':'result'}", "\0",
+        "not json", "[1,2]", "3", "\"text\"", "null", "{", "{\"type\":\"result\"", "{\"a\":1}}", "{'type':'result'}",
+        "\0",
     ])
     func whatIsNoObjectIsCountedAndPassedOver(line: String) {
         let (steps, summary) = read(line + "\n" + #"{"type":"result","is_error":false,"result":"ok"}"#)
@@ -113,7 +126,8 @@ import Testing
     }
 
     @Test func unknownTypesAndEmptyLinesSayNothing() {
-        let (steps, summary) = read("\n\r\n   \n" + #"{"type":"stream_event","event":{}}"# + "\r\n" + #"{"no":"type"}"# + "\n{}\n")
+        let (steps, summary) = read(
+            "\n\r\n   \n" + #"{"type":"stream_event","event":{}}"# + "\r\n" + #"{"no":"type"}"# + "\n{}\n")
         #expect(steps.isEmpty && summary == AgentSummary())
     }
 
@@ -165,7 +179,9 @@ import Testing
         var bytes = base
         for _ in 0..<Int.random(in: 1...30, using: &generator) {
             guard let at = bytes.indices.randomElement(using: &generator) else { break }
-            let noise = (0..<Int.random(in: 0...8, using: &generator)).compactMap { _ in alphabet.randomElement(using: &generator) }
+            let noise = (0..<Int.random(in: 0...8, using: &generator)).compactMap { _ in
+                alphabet.randomElement(using: &generator)
+            }
             bytes.replaceSubrange(at..<min(bytes.count, at + Int.random(in: 0...20, using: &generator)), with: noise)
         }
         let good = Array(("\n" + #"{"type":"result","is_error":false,"result":"after all"}"# + "\n").utf8)
@@ -184,6 +200,7 @@ import Testing
         #expect(
             AgentVerdict(exitCode: 9, summary: fine)
                 == .failure(
-                    code: "exit.nonzero", message: "the agent exited with code 9 although it reported success", exitCode: 9))
+                    code: "exit.nonzero", message: "the agent exited with code 9 although it reported success",
+                    exitCode: 9))
     }
 }

@@ -7,8 +7,9 @@ final class TestTree {
 
     init() {
         var template = Array("/tmp/claudine-agents-XXXXXX".utf8CString)
-        let made = String(cString: mkdtemp(&template)!)
-        let resolved = realpath(made, nil)!
+        guard let made = mkdtemp(&template), let resolved = realpath(made, nil) else {
+            preconditionFailure("no temporary directory")
+        }
         root = String(cString: resolved)
         free(resolved)
     }

@@ -36,16 +36,21 @@ struct Transcript: Sendable, CustomTestStringConvertible {
     static let all: [Transcript] = [
         Transcript(
             name: "success",
-            lines: [start, text, tool, toolResult, result(#""result":"done ✓\nreally","terminal_reason":"completed""#)],
+            lines: [
+                start, text, tool, toolResult, result(#""result":"done ✓\nreally","terminal_reason":"completed""#),
+            ],
             exitCode: 0, verdict: .success),
         Transcript(
             name: "tool denied",
             lines: [
                 start, tool,
-                result(#""result":"could not","permission_denials":[{"tool_name":"Write","tool_use_id":"t","tool_input":{"x":1}},7,{"tool_name":"Bash"}]"#),
+                result(
+                    #""result":"could not","permission_denials":[{"tool_name":"Write","tool_use_id":"t","tool_input":{"x":1}},7,{"tool_name":"Bash"}]"#
+                ),
             ], exitCode: 0, verdict: .success),
         Transcript(
-            name: "Bash command failed", lines: [start, tool, toolFailure, result(#""result":"it failed""#)], exitCode: 0,
+            name: "Bash command failed", lines: [start, tool, toolFailure, result(#""result":"it failed""#)],
+            exitCode: 0,
             verdict: .success),
         Transcript(
             name: "API error",
@@ -53,20 +58,24 @@ struct Transcript: Sendable, CustomTestStringConvertible {
                 start,
                 #"{"type":"system","subtype":"api_retry","attempt":2,"max_retries":10,"retry_delay_ms":1084.5,"error_status":529,"error":"overloaded"}"#,
                 #"{"type":"assistant","is_api_error_message":true,"api_error_status":529,"message":{"model":"<synthetic>","content":[{"type":"text","text":"API Error: 529"}]}}"#,
-                result(#""result":"API Error: 529","terminal_reason":"api_error","api_error_status":529"#, isError: true),
+                result(
+                    #""result":"API Error: 529","terminal_reason":"api_error","api_error_status":529"#, isError: true),
             ], exitCode: 1, verdict: failure("agent.error", "API Error: 529", 1)),
         Transcript(
             name: "connection cut",
             lines: [start, result(#""result":"API Error: Connection error.","api_error_status":null"#, isError: true)],
             exitCode: 1, verdict: failure("agent.error", "API Error: Connection error.", 1)),
         Transcript(
-            name: "no credential", lines: [start, result(#""result":"Not logged in · Please run /login""#, isError: true)],
+            name: "no credential",
+            lines: [start, result(#""result":"Not logged in · Please run /login""#, isError: true)],
             exitCode: 1, verdict: failure("agent.error", "Not logged in · Please run /login", 1)),
         Transcript(
-            name: "refusal", lines: [start, result(#""result":"I cannot","terminal_reason":"api_error""#, isError: true)],
+            name: "refusal",
+            lines: [start, result(#""result":"I cannot","terminal_reason":"api_error""#, isError: true)],
             exitCode: 1, verdict: failure("agent.error", "I cannot", 1)),
         Transcript(
-            name: "max tokens", lines: [start, text, text, result(#""result":"long","terminal_reason":"completed""#, turns: 7)],
+            name: "max tokens",
+            lines: [start, text, text, result(#""result":"long","terminal_reason":"completed""#, turns: 7)],
             exitCode: 0, verdict: .success),
         Transcript(
             name: "max turns",
@@ -87,7 +96,8 @@ struct Transcript: Sendable, CustomTestStringConvertible {
         Transcript(
             name: "SIGINT",
             lines: [
-                start, tool, result(#""terminal_reason":"aborted_tools""#, subtype: "error_during_execution", isError: true),
+                start, tool,
+                result(#""terminal_reason":"aborted_tools""#, subtype: "error_during_execution", isError: true),
             ], exitCode: 0, verdict: failure("agent.error", "the agent reported an error without saying which", 1)),
         Transcript(
             name: "SIGINT before the first byte", lines: [start], exitCode: 0,
@@ -108,7 +118,8 @@ struct Transcript: Sendable, CustomTestStringConvertible {
             name: "several results, the last good",
             lines: [
                 start, result(#""errors":["first"]"#, subtype: "error_during_execution", isError: true), start, text,
-                #"{"type":"system","subtype":"task_notification","task_id":"x"}"#, result(#""result":"second","result_index":1"#),
+                #"{"type":"system","subtype":"task_notification","task_id":"x"}"#,
+                result(#""result":"second","result_index":1"#),
             ], exitCode: 0, verdict: .success),
         Transcript(
             name: "several results, the last bad",

@@ -43,7 +43,9 @@ import Testing
             switch piece {
             case .data(_, let bytes, let offset):
                 #expect(offset == next)
-                if bytes != pattern(offset..<(offset + UInt64(bytes.count))) { Issue.record("wrong bytes at \(offset)") }
+                if bytes != pattern(offset..<(offset + UInt64(bytes.count))) {
+                    Issue.record("wrong bytes at \(offset)")
+                }
             case .gap(_, let from, _): #expect(from == next)
             }
             next = piece.end

@@ -10,7 +10,9 @@ import Testing
         var expected: [(OutputStream, UInt8)] = []
         for _ in 0..<Int.random(in: 1...200, using: &generator) {
             let stream: OutputStream = Bool.random(using: &generator) ? .stdout : .stderr
-            let bytes = (0..<Int.random(in: 1...40, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let bytes = (0..<Int.random(in: 1...40, using: &generator)).map { _ in
+                UInt8.random(in: 0...255, using: &generator)
+            }
             writer.write(bytes, to: stream, grow: Bool.random(using: &generator))
             expected += bytes.map { (stream, $0) }
         }
@@ -29,7 +31,9 @@ import Testing
         var found: [(OutputStream, UInt8)] = []
         for _ in 0..<100 {
             let stream: OutputStream = Bool.random(using: &generator) ? .stdout : .stderr
-            let bytes = (0..<Int.random(in: 1...9, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let bytes = (0..<Int.random(in: 1...9, using: &generator)).map { _ in
+                UInt8.random(in: 0...255, using: &generator)
+            }
             writer.write(bytes, to: stream)
             expected += bytes.map { (stream, $0) }
             if Bool.random(using: &generator) { found += try Self.drain(&reader) }

@@ -24,7 +24,8 @@ struct Pass: Equatable {
 
 @Suite struct ReadingTests {
     /// The plain array that the layout has to agree with: what is kept of `total` bytes.
-    static func kept(_ head: UInt64, _ tail: UInt64, _ total: UInt64) -> (ranges: [Range<UInt64>], gap: Range<UInt64>?) {
+    static func kept(_ head: UInt64, _ tail: UInt64, _ total: UInt64) -> (ranges: [Range<UInt64>], gap: Range<UInt64>?)
+    {
         if total <= head + tail { return ([0..<total], nil) }
         return ([0..<head, (total - tail)..<total], head..<(total - tail))
     }

@@ -15,7 +15,8 @@ final class ReferenceWriter {
 
     init(head: UInt64, tail: UInt64) {
         var template = Array("/tmp/claudine-outputlog-XXXXXX".utf8CString)
-        directory = String(cString: mkdtemp(&template)!)
+        guard let made = mkdtemp(&template) else { preconditionFailure("no temporary directory") }
+        directory = String(cString: made)
         header = OutputIndexHeader(layout: CaptureLayout(head: head, tail: tail))
         for (stream, name) in [(OutputStream.stdout, "stdout"), (.stderr, "stderr")] {
             files[stream] = Glibc.open("\(directory)/\(name)", O_RDWR | O_CREAT, 0o600)
@@ -78,21 +79,25 @@ final class ReferenceWriter {
         var done = 0
         while done < bytes.count {
             let run = header.layout.run(at: start + UInt64(done), count: UInt64(bytes.count - done))
-            if let position = run.position { put(Bytes(bytes[done..<(done + Int(run.count))]), files[stream]!, position) }
+            if let position = run.position {
+                put(Bytes(bytes[done..<(done + Int(run.count))]), files[stream, default: -1], position)
+            }
             done += Int(run.count)
         }
     }
 
     private func record(_ count: Int, at start: UInt64, _ stream: OutputStream, grow: Bool) {
-        if grow, var record = last, record.stream == stream {
+        var record: OutputIndexRecord
+        if grow, let growing = last, growing.stream == stream {
+            record = growing
             record.count += UInt32(count)
-            last = record
         } else {
-            last = OutputIndexRecord(
+            record = OutputIndexRecord(
                 number: header.records, time: time, offset: start, count: UInt32(count), stream: stream)
             header.records += 1
         }
-        put(last!.encoded, index, OutputIndexRecord.position(last!.number))
+        last = record
+        put(record.encoded, index, OutputIndexRecord.position(record.number))
     }
 
     private func announce(_ stream: OutputStream, _ total: UInt64) {
@@ -109,7 +114,9 @@ final class ReferenceWriter {
     private func put(_ bytes: Bytes, _ file: Int32, _ position: UInt64) {
         var done = 0
         while done < bytes.count {
-            let wrote = bytes[done...].withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, off_t(position) + off_t(done)) }
+            let wrote = bytes[done...].withUnsafeBytes {
+                pwrite(file, $0.baseAddress, $0.count, off_t(position) + off_t(done))
+            }
             precondition(wrote > 0)
             done += wrote
         }

@@ -3,10 +3,12 @@ import ShepherdProtocol
 import Testing
 
 @Suite struct TailTests {
-    @Test(arguments: [
-        ("", 3, 0), ("a", 1, 0), ("a\n", 1, 0), ("a\nb", 1, 2), ("a\nb\n", 1, 2), ("a\nb\nc\n", 2, 2), ("a\nb\nc", 2, 2),
-        ("\n\n\n", 2, 1), ("a\nb\n", 9, 0), ("a\nb\n", 0, 4), ("a\nb", -1, 3),
-    ] as [(String, Int, UInt64)])
+    @Test(
+        arguments: [
+            ("", 3, 0), ("a", 1, 0), ("a\n", 1, 0), ("a\nb", 1, 2), ("a\nb\n", 1, 2), ("a\nb\nc\n", 2, 2),
+            ("a\nb\nc", 2, 2),
+            ("\n\n\n", 2, 1), ("a\nb\n", 9, 0), ("a\nb\n", 0, 4), ("a\nb", -1, 3),
+        ] as [(String, Int, UInt64)])
     func lastLines(text: String, lines: Int, expected: UInt64) throws {
         let writer = ReferenceWriter(head: 100, tail: 0)
         if !text.isEmpty { writer.write(Bytes(text.utf8)) }
@@ -22,7 +24,8 @@ import Testing
         let writer = ReferenceWriter(head: head, tail: tail)
         let size = Int.random(in: 1...250_000, using: &generator)
         let oneIn = Int.random(in: 2...5_000, using: &generator)
-        let bytes = (0..<size).map { _ in Int.random(in: 0..<oneIn, using: &generator) == 0 ? UInt8(ascii: "\n") : 0x61 }
+        let bytes = (0..<size).map { _ in Int.random(in: 0..<oneIn, using: &generator) == 0 ? UInt8(ascii: "\n") : 0x61
+        }
         writer.write(bytes)
         let kept = ReadingTests.kept(head, tail, UInt64(size)).ranges.flatMap { Array($0) }
         let starts = kept.filter { $0 == 0 || bytes[Int($0) - 1] == UInt8(ascii: "\n") }
@@ -32,14 +35,19 @@ import Testing
             // A line that begins in the gap is not counted as one; so only what is found may be asked for.
             let newlines = found.dropLast().filter { bytes[Int($0)] == UInt8(ascii: "\n") }.count
             #expect(newlines < lines)
-            if newlines + 1 < lines { #expect(start == 0) } else { #expect(start == 0 || starts.contains(start) || bytes[Int(start) - 1] == 10) }
+            if newlines + 1 < lines {
+                #expect(start == 0)
+            } else {
+                #expect(start == 0 || starts.contains(start) || bytes[Int(start) - 1] == 10)
+            }
         }
     }
 }
 
 @Suite struct InterleavedTailTests {
     @Test(arguments: [
-        (0, ""), (1, "e5\n"), (2, "o4\ne5\n"), (3, "o3\no4\ne5\n"), (6, "o0\ne1\ne2\no3\no4\ne5\n"), (99, "o0\ne1\ne2\no3\no4\ne5\n"),
+        (0, ""), (1, "e5\n"), (2, "o4\ne5\n"), (3, "o3\no4\ne5\n"), (6, "o0\ne1\ne2\no3\no4\ne5\n"),
+        (99, "o0\ne1\ne2\no3\no4\ne5\n"),
     ])
     func lastLinesOfBothTogether(lines: Int, expected: String) throws {
         let writer = ReferenceWriter(head: 1_000, tail: 0)

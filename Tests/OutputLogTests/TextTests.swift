@@ -10,7 +10,8 @@ import Testing
         for first in 0...bytes.count {
             for second in first...bytes.count {
                 var repair = UTF8Repair()
-                let text = repair.decode(Bytes(bytes[..<first])) + repair.decode(Bytes(bytes[first..<second]))
+                let text =
+                    repair.decode(Bytes(bytes[..<first])) + repair.decode(Bytes(bytes[first..<second]))
                     + repair.decode(Bytes(bytes[second...])) + repair.finish()
                 #expect(text.utf8.elementsEqual(bytes), "cut at \(first) and \(second)")
                 #expect(!repair.isLossy)
@@ -19,14 +20,24 @@ import Testing
     }
 
     /// From The Unicode Standard 16, tables 3-8 to 3-11, and beyond.
-    @Test(arguments: [
-        ([0xC0, 0xAF, 0xE0, 0x80, 0xBF, 0xF0, 0x81, 0x82, 0x41], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}A"),
-        ([0xED, 0xA0, 0x80, 0xED, 0xBF, 0xBF, 0xED, 0xAF, 0x41], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}A"),
-        ([0xF4, 0x91, 0x92, 0x93, 0xFF, 0x41, 0x80, 0xBF, 0x42], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}A\u{FFFD}\u{FFFD}B"),
-        ([0xE1, 0x80, 0xE2, 0xF0, 0x91, 0x92, 0xF1, 0xBF, 0x41], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}A"),
-        ([0xF0, 0x9F, 0x98], "\u{FFFD}"),
-        ([0x00, 0x9B, 0x41], "\0\u{FFFD}A"),
-    ] as [(Bytes, String)])
+    @Test(
+        arguments: [
+            (
+                [0xC0, 0xAF, 0xE0, 0x80, 0xBF, 0xF0, 0x81, 0x82, 0x41],
+                "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}A"
+            ),
+            (
+                [0xED, 0xA0, 0x80, 0xED, 0xBF, 0xBF, 0xED, 0xAF, 0x41],
+                "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}A"
+            ),
+            (
+                [0xF4, 0x91, 0x92, 0x93, 0xFF, 0x41, 0x80, 0xBF, 0x42],
+                "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}A\u{FFFD}\u{FFFD}B"
+            ),
+            ([0xE1, 0x80, 0xE2, 0xF0, 0x91, 0x92, 0xF1, 0xBF, 0x41], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}A"),
+            ([0xF0, 0x9F, 0x98], "\u{FFFD}"),
+            ([0x00, 0x9B, 0x41], "\0\u{FFFD}A"),
+        ] as [(Bytes, String)])
     func illFormedBytesBecomeOneReplacementForEachMaximalSubpart(bytes: Bytes, expected: String) {
         for cut in 0...bytes.count {
             var repair = UTF8Repair()
@@ -39,7 +50,9 @@ import Testing
     @Test(arguments: 0..<50)
     func theTextNeverDependsOnTheCuts(seed: UInt64) {
         var generator = SeededGenerator(seed)
-        let interesting: Bytes = [0x41, 0x80, 0xBF, 0xC2, 0xE0, 0xA0, 0xED, 0x9F, 0xF0, 0x90, 0xF4, 0x8F, 0xFF, 0xE2, 0x82, 0xAC]
+        let interesting: Bytes = [
+            0x41, 0x80, 0xBF, 0xC2, 0xE0, 0xA0, 0xED, 0x9F, 0xF0, 0x90, 0xF4, 0x8F, 0xFF, 0xE2, 0x82, 0xAC,
+        ]
         let bytes = (0..<200).map { _ in interesting.randomElement(using: &generator)! }
         var repair = UTF8Repair()
         var text = ""
@@ -73,9 +86,12 @@ import Testing
         for start in 0...bytes.count {
             for end in start...bytes.count {
                 let window = TextWindow(
-                    Bytes(bytes[start..<end]), offset: UInt64(start), startIsCut: start > 0, endIsCut: end < bytes.count)
+                    Bytes(bytes[start..<end]), offset: UInt64(start), startIsCut: start > 0, endIsCut: end < bytes.count
+                )
                 #expect(!window.isLossy)
-                #expect(Bytes(window.text.utf8) == Bytes(bytes[Int(window.range.lowerBound)..<Int(window.range.upperBound)]))
+                #expect(
+                    Bytes(window.text.utf8) == Bytes(bytes[Int(window.range.lowerBound)..<Int(window.range.upperBound)])
+                )
                 #expect(window.range.lowerBound - UInt64(start) <= 3 && UInt64(end) - window.range.upperBound <= 3)
             }
         }

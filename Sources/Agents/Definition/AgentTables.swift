@@ -39,7 +39,8 @@ struct AgentTables {
         }
         for unknown in table.keys.sorted() where !Self.keys.contains(unknown) {
             throw refused(
-                "\(key).\(unknown) is not a key of an agent; the keys are \(Self.keys.sorted().joined(separator: ", "))")
+                "\(key).\(unknown) is not a key of an agent; the keys are \(Self.keys.sorted().joined(separator: ", "))"
+            )
         }
         let template = AgentTemplate(
             arguments: try strings(table, key, "argv", most: Self.mostArguments) ?? [],
@@ -58,9 +59,12 @@ struct AgentTables {
     /// What a template needs so that every task either gets its prompt exactly once or is refused here.
     private func check(_ template: AgentTemplate, _ key: String) throws(AgentError) {
         guard let program = template.arguments.first, !program.isEmpty else {
-            throw refused("\(key).argv is missing or empty; it is the program and its arguments, as an array of strings")
+            throw refused(
+                "\(key).argv is missing or empty; it is the program and its arguments, as an array of strings")
         }
-        guard !program.contains("{") else { throw refused("\(key).argv begins with \(quoted(program)), not with a program") }
+        guard !program.contains("{") else {
+            throw refused("\(key).argv begins with \(quoted(program)), not with a program")
+        }
         for argument in template.arguments {
             if argument.contains("\0") { throw refused("\(key).argv has a NUL character") }
             if let place = Self.unknownPlace(in: argument) {
@@ -126,7 +130,8 @@ struct AgentTables {
 
     private static func isName(_ name: String) -> Bool {
         guard let first = name.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first) else { return false }
-        return name.utf8.count <= 32 && name.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789-".utf8.contains($0) }
+        return name.utf8.count <= 32
+            && name.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789-".utf8.contains($0) }
     }
 
     private static func isVariable(_ name: String) -> Bool {

@@ -54,9 +54,10 @@ package struct AgentRequest: Equatable, Sendable {
         if let budgetUsd, !(budgetUsd.isFinite && budgetUsd > 0 && budgetUsd <= 1_000_000) {
             throw AgentError(.usage, "the budget is \(budgetUsd); it must be above 0 and at most 1000000 US dollars")
         }
-        let id = switch session {
-        case .new(let id), .resume(let id): id
-        }
+        let id =
+            switch session {
+            case .new(let id), .resume(let id): id
+            }
         guard id.wholeMatch(of: /[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}/) != nil else {
             throw AgentError(.usage, "\(quoted(id)) is not the id of a session (a UUID)")
         }

@@ -53,7 +53,8 @@ extension AgentDefinition {
     static func dollars(_ amount: Double) -> String {
         let millionths = max(1, Int((amount * 1_000_000).rounded()))
         let fraction = String(millionths % 1_000_000)
-        let places = (String(repeating: "0", count: 6 - fraction.count) + fraction).reversed().drop { $0 == "0" }.reversed()
+        let places = (String(repeating: "0", count: 6 - fraction.count) + fraction).reversed().drop { $0 == "0" }
+            .reversed()
         let whole = String(millionths / 1_000_000)
         return places.isEmpty ? whole : "\(whole).\(String(places))"
     }

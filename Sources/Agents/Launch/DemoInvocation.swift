@@ -8,9 +8,10 @@ extension AgentDefinition {
 
     func demoInvocation(_ request: AgentRequest, _ lookup: ExecutableLookup) throws(AgentError) -> Invocation {
         let executable = try demoExecutable(lookup)
-        let session = switch request.session {
-        case .new(let id), .resume(let id): id
-        }
+        let session =
+            switch request.session {
+            case .new(let id), .resume(let id): id
+            }
         return Invocation(
             executable: executable, arguments: executable.prefix + [session], environment: [:],
             environmentNames: environmentNames, standardInput: .bytes(Array(request.prompt.utf8)),

@@ -63,7 +63,8 @@ package struct ExecutableLookup: Equatable, Sendable {
         }
         let start = HostFile.start(of: file)
         if start.starts(with: [0x7F, UInt8(ascii: "E"), UInt8(ascii: "L"), UInt8(ascii: "F")]) {
-            return AgentExecutable(path: file, prefix: [argumentZero], visible: [file], files: [])
+            return AgentExecutable(
+                path: file, prefix: [argumentZero], visible: [file] + virtualEnvironment(of: found), files: [])
         }
         guard let line = ScriptLine(start: start) else {
             throw AgentError(
@@ -85,12 +86,24 @@ package struct ExecutableLookup: Equatable, Sendable {
         _ line: ScriptLine, of script: String, depth: Int
     ) throws(AgentError) -> AgentExecutable {
         do {
-            return try resolve(try locate(line.interpreter, hint: nil), argumentZero: line.interpreter, depth: depth + 1)
+            let found = try locate(line.interpreter, hint: nil)
+            // Where it was found, links not followed, is by what a multi-call program or a Python environment knows itself.
+            return try resolve(found, argumentZero: found, depth: depth + 1)
         } catch {
             throw AgentError(
-                .notExecutable, "\(quoted(script)) cannot run: its interpreter \(quoted(line.interpreter)) is missing "
+                .notExecutable,
+                "\(quoted(script)) cannot run: its interpreter \(quoted(line.interpreter)) is missing "
                     + "or unusable (\(error.message))",
                 hint: "install \(line.interpreter), or correct the first line of \(script)")
         }
+    }
+
+    /// A Python environment (PEP 405) is a folder of packages whose interpreter is a link out of it.
+    private func virtualEnvironment(of interpreter: String) -> [String] {
+        let folder = VisibleFolder(home: home)
+        guard let root = HostFile.resolved(VisibleFolder.parent(VisibleFolder.parent(interpreter))),
+            HostFile.exists("\(root)/pyvenv.cfg"), !folder.isShared(root)
+        else { return [] }
+        return [root]
     }
 }

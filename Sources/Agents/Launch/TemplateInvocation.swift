@@ -12,7 +12,10 @@ extension AgentTemplate {
             rest.append(
                 Self.replace(
                     in: argument,
-                    [.prompt: prompt == .file ? file.path : request.prompt, .model: model, .workspace: request.workspace]))
+                    [
+                        .prompt: prompt == .file ? file.path : request.prompt, .model: model,
+                        .workspace: request.workspace,
+                    ]))
         }
         return Invocation(
             executable: executable, arguments: executable.prefix + rest, environment: [:],

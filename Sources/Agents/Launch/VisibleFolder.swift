@@ -4,8 +4,10 @@ struct VisibleFolder {
 
     /// Places whose contents are not one program's: of these only the file itself is shown.
     private static let shared: Set<String> = [
-        "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc", "/root", "/run",
-        "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/local/bin", "/usr/local/lib",
+        "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc", "/root",
+        "/run",
+        "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/local/bin",
+        "/usr/local/lib",
         "/usr/local/sbin", "/usr/sbin", "/usr/share", "/var", "/var/lib", "/var/tmp",
     ]
 
@@ -20,13 +22,14 @@ struct VisibleFolder {
         return isShared(own) ? script : own
     }
 
-    private func isShared(_ directory: String) -> Bool {
+    /// Would showing this whole folder show what is not the script's?
+    func isShared(_ directory: String) -> Bool {
         guard !Self.shared.contains(directory) else { return true }
         guard let home = HostFile.resolved(home) else { return false }
         return home == directory || home.hasPrefix("\(directory)/")
     }
 
-    private static func parent(_ path: String) -> String {
+    static func parent(_ path: String) -> String {
         guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }
         return String(path[..<slash])
     }

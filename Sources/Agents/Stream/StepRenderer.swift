@@ -16,10 +16,12 @@ package struct StepRenderer: Sendable {
         case .text(let text): text.allSatisfy(\.isWhitespace) ? nil : line("says", text, .plain)
         case .toolUse(let name, let summary): line(name, summary, .bold)
         case .toolResult(let isError, let firstLine):
-            isError ? line("  failed", firstLine, .red) : line("  gave", firstLine.isEmpty ? "nothing" : firstLine, .dim)
+            isError
+                ? line("  failed", firstLine, .red) : line("  gave", firstLine.isEmpty ? "nothing" : firstLine, .dim)
         case .retry(let attempt, let of, let delayMs, let status):
             line(
-                "retry", "\(attempt)\(of.map { " of \($0)" } ?? "")\(status.map { " after status \($0)" } ?? "")"
+                "retry",
+                "\(attempt)\(of.map { " of \($0)" } ?? "")\(status.map { " after status \($0)" } ?? "")"
                     + (delayMs.map { ", in \($0) ms" } ?? ""), .red)
         case .result(let isError, let subtype):
             isError ? line("ended", "with an error (\(subtype ?? "unnamed"))", .red) : line("ended", "well", .dim)

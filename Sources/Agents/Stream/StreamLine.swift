@@ -122,7 +122,8 @@ struct StreamLine: Decodable {
         }
 
         init(from decoder: any Decoder) throws {
-            usage = AgentUsage(LenientFields(try decoder.container(keyedBy: Key.self)), .input, .output, .cacheRead, .cacheWrite)
+            usage = AgentUsage(
+                LenientFields(try decoder.container(keyedBy: Key.self)), .input, .output, .cacheRead, .cacheWrite)
         }
     }
 
@@ -138,14 +139,17 @@ struct StreamLine: Decodable {
         }
 
         init(from decoder: any Decoder) throws {
-            usage = AgentUsage(LenientFields(try decoder.container(keyedBy: Key.self)), .input, .output, .cacheRead, .cacheWrite)
+            usage = AgentUsage(
+                LenientFields(try decoder.container(keyedBy: Key.self)), .input, .output, .cacheRead, .cacheWrite)
         }
     }
 }
 
 extension AgentUsage {
     /// A negative number is not a count.
-    fileprivate init<Key>(_ fields: LenientFields<Key>, _ input: Key, _ output: Key, _ cacheRead: Key, _ cacheWrite: Key) {
+    fileprivate init<Key>(
+        _ fields: LenientFields<Key>, _ input: Key, _ output: Key, _ cacheRead: Key, _ cacheWrite: Key
+    ) {
         func count(_ key: Key) -> Int { max(0, fields[key] ?? 0) }
         self.init(
             inputTokens: count(input), outputTokens: count(output), cacheReadTokens: count(cacheRead),

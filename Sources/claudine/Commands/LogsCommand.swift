@@ -50,7 +50,8 @@ struct Logs: AsyncParsableCommand {
         if let tail, tail < 0 { throw ValidationError("--tail is a number of lines, not \(tail)") }
         if let attempt, attempt < 1 { throw ValidationError("--attempt is a number from 1 on, not \(attempt)") }
         if sinceOffset != nil, stream == .both {
-            throw ValidationError("--since-offset counts the bytes of one stream: give --stream stdout or --stream stderr")
+            throw ValidationError(
+                "--since-offset counts the bytes of one stream: give --stream stdout or --stream stderr")
         }
     }
 
@@ -90,7 +91,8 @@ struct Logs: AsyncParsableCommand {
             let record = try store.existingRecord(task)
             if let attempt, attempt > record.attempt ?? 0, !follow || record.state.isTerminal {
                 throw Failure(
-                    "task.noAttempt", "The task \(task) has no attempt \(attempt); its latest is \(record.attempt ?? 0).",
+                    "task.noAttempt",
+                    "The task \(task) has no attempt \(attempt); its latest is \(record.attempt ?? 0).",
                     exitCode: ExitCodes.wrongState)
             }
             if let number = attempt ?? record.attempt {
@@ -211,7 +213,10 @@ private struct LogLines {
         case .gap(let stream, let from, let to):
             return try finish(stream)
                 + JSONText.encode(
-                    ["stream": .string("\(stream)"), "gap": ["from": .integer(Int64(from)), "to": .integer(Int64(to))]]
+                    [
+                        "stream": .string("\(stream)"),
+                        "gap": ["from": .integer(Int64(from)), "to": .integer(Int64(to))],
+                    ]
                         as JSONValue) + "\n"
         }
     }
