@@ -12,10 +12,18 @@ package final class Store: Sendable {
     let database: DatabaseQueue
     private let bell: DoorbellFile
 
-    private init(paths: StatePaths, database: DatabaseQueue, bell: consuming DoorbellFile) {
+    private let use: DirectoryUse
+
+    private init(paths: StatePaths, database: DatabaseQueue, bell: DoorbellFile, use: DirectoryUse) {
         self.paths = paths
         self.database = database
         self.bell = bell
+        self.use = use
+    }
+
+    deinit {
+        // Before `use` ends. What a failing close leaves to do, the next process that opens the database does.
+        try? database.close()
     }
 
     /// Opens the store in `directory` (absolute), making it when there is none and bringing an older one up to date.
@@ -25,18 +33,14 @@ package final class Store: Sendable {
 
     package static func open(_ paths: StatePaths) throws(StoreError) -> Store {
         try StateDirectory.prepare(paths)
-        let file = try DatabaseFile.inspect(paths)
-        if case .present(let header) = file {
-            try refuseForeign(header.applicationID, header.userVersion, paths)
+        return try DirectoryUse.opening(paths) { (use, isFirst) throws(StoreError) in
+            let isCurrent = isFirst ? try inspect(paths) : true
+            let database = try connect(paths)
+            // The header may be behind the log, so SQLite has the last word.
+            let version = try version(of: database, paths)
+            if !isCurrent || version < Schema.version { try migrate(database, paths) }
+            return Store(paths: paths, database: database, bell: try DoorbellFile(paths), use: use)
         }
-        let database = try connect(paths)
-        // The header may be behind the log, so SQLite has the last word.
-        let current = try version(of: database, paths)
-        guard case .present(let header) = file, header.isWAL, current == Schema.version else {
-            try migrate(database, paths)
-            return Store(paths: paths, database: database, bell: try DoorbellFile(paths))
-        }
-        return Store(paths: paths, database: database, bell: try DoorbellFile(paths))
     }
 
     /// Ends the connection; the last process to do so also folds the log into the database.
@@ -88,11 +92,22 @@ extension Store {
 }
 
 extension Store {
+    /// Looks at the database before SQLite may touch it; false when there is none yet or it may need a step of migration.
+    private static func inspect(_ paths: StatePaths) throws(StoreError) -> Bool {
+        switch try DatabaseFile.inspect(paths) {
+        case .present(let header):
+            try refuseForeign(header.applicationID, header.userVersion, paths)
+            return header.isWAL
+        case .missing:
+            // SQLite gives its log and index files the permissions of the database, so those are decided here.
+            let file = Glibc.open(paths.database, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard file >= 0 else { throw StateDirectory.failure(errno, creating: paths.database) }
+            Glibc.close(file)
+            return false
+        }
+    }
+
     private static func connect(_ paths: StatePaths) throws(StoreError) -> DatabaseQueue {
-        // SQLite gives its log and index files the permissions of the database, so those are decided here.
-        let file = Glibc.open(paths.database, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard file >= 0 else { throw StateDirectory.failure(errno, creating: paths.database) }
-        Glibc.close(file)
         var configuration = Configuration()
         configuration.busyMode = .timeout(Double(busySeconds))
         configuration.foreignKeysEnabled = true

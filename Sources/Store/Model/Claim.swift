@@ -31,10 +31,13 @@ package struct FrozenAttempt: Codable, Equatable, Sendable {
     package var limits: [String: JSONValue]
     package var argv: [String]
     package var environmentNames: [String]
+    /// How the agent's stdout is read; nil for a plain command.
+    package var resultFormat: String?
 
     package init(
         policyName: String, policyDigest: String, policyJSON: JSONValue, containment: String, layers: [String],
-        degraded: [String], limits: [String: JSONValue], argv: [String], environmentNames: [String]
+        degraded: [String], limits: [String: JSONValue], argv: [String], environmentNames: [String],
+        resultFormat: String? = nil
     ) {
         self.policyName = policyName
         self.policyDigest = policyDigest
@@ -45,5 +48,6 @@ package struct FrozenAttempt: Codable, Equatable, Sendable {
         self.limits = limits
         self.argv = argv
         self.environmentNames = environmentNames
+        self.resultFormat = resultFormat
     }
 }

@@ -37,13 +37,27 @@ struct Cancel: AsyncParsableCommand {
             try all
             ? store.list(TaskFilter(states: TaskState.live)).map(\.taskId) : ids.map { try store.task(named: $0) }
         let answers = try tasks.map { try cancel($0, store) }
+        // With --all a task may end by itself in between, which is what was wanted.
+        let ended = all ? [] : answers.filter { $0.result == .alreadyEnded }
+        if json, !ended.isEmpty { throw Self.failure(ended, answers) }
         if !quiet || json {
             try Answer(asJSON: json).write(CancelAnswers(tasks: answers)) {
-                answers.map { "\($0.taskId)  \($0.text)\n" }.joined()
+                answers.filter { $0.result != .alreadyEnded }.map { "\($0.taskId)  \($0.text)\n" }.joined()
             }
         }
-        // With --all a task may end by itself in between, which is what was wanted.
-        if !all, answers.contains(where: { $0.result == .alreadyEnded }) { throw ExitCode(ExitCodes.wrongState) }
+        if !ended.isEmpty { throw Self.failure(ended, answers) }
+    }
+
+    private static func failure(_ ended: [CancelAnswer], _ answers: [CancelAnswer]) -> Failure {
+        Failure(
+            "task.ended", ended.map { "The task \($0.taskId) \($0.text)." }.joined(separator: " "),
+            detail: [
+                "tasks": .array(
+                    answers.map { answer in
+                        ["taskId": .string(answer.taskId.text), "result": .string(answer.result.rawValue)]
+                    })
+            ],
+            exitCode: ExitCodes.wrongState)
     }
 
     private func cancel(_ id: TaskID, _ store: Store) throws -> CancelAnswer {
