@@ -31,7 +31,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -79,15 +78,14 @@ let package = Package(
         .target(
             name: "Supervision",
             dependencies: [
-                "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents", "Gateway",
-                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "Logging", package: "swift-log"),
+                "CCage", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents", "Gateway",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "claudine",
             dependencies: [
-                "Supervision", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Supervision", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents", "Gateway",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .testTarget(name: "ShepherdProtocolTests", dependencies: ["ShepherdProtocol"], swiftSettings: strict),

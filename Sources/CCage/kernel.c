@@ -19,6 +19,12 @@ int cage_set_nonblocking(int fd) {
 
 int cage_set_close_on_exec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
 
+int cage_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int cage_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 int cage_pipe_size(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, bytes); }
 
 void cage_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }

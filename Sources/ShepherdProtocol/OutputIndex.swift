@@ -49,6 +49,10 @@ package struct OutputIndexHeader: Equatable, Sendable {
     package var closed = false
     /// A write failed (disk full, I/O error): from then on bytes were counted only.
     package var lost = false
+    /// The stream whose ring is being overwritten and its total after that, so that a reader can tell which bytes may be
+    /// changing under it: totals grow only once the data is there.
+    package var announcedStream = OutputStream.stdout
+    package var announcedTotal: UInt64 = 0
 
     package init(layout: CaptureLayout) { self.layout = layout }
 
@@ -57,7 +61,7 @@ package struct OutputIndexHeader: Equatable, Sendable {
         bytes.reserveCapacity(Self.size)
         for word in [Self.magic, layout.head, layout.tail, stdoutTotal, stderrTotal, records] { bytes.append(word: word) }
         bytes.append(word: (closed ? 1 : 0) | (lost ? 2 : 0))
-        bytes.append(word: 0)
+        bytes.append(word: announcedTotal | UInt64(announcedStream.rawValue) << 63)
         return bytes
     }
 
@@ -69,6 +73,9 @@ package struct OutputIndexHeader: Equatable, Sendable {
         records = bytes.word(at: 40)
         closed = bytes.word(at: 48) & 1 != 0
         lost = bytes.word(at: 48) & 2 != 0
+        let coming = bytes.word(at: 56)
+        announcedStream = coming >> 63 == 0 ? .stdout : .stderr
+        announcedTotal = coming & (1 << 63 - 1)
     }
 
     package func total(_ stream: OutputStream) -> UInt64 { stream == .stdout ? stdoutTotal : stderrTotal }

@@ -20,7 +20,7 @@ package struct ReceiptFile: Equatable, Sendable {
     package var fence: UInt64
     package var nonce: Bytes
     package var phase = AttemptPhase.armed
-    package var exit: ExitFacts?
+    package var exit: LeaderExit?
     package var empty: TreeEmpty?
 
     package init(fence: UInt64, nonce: Bytes) {
@@ -54,7 +54,7 @@ package struct ReceiptFile: Equatable, Sendable {
         nonce = try reader.readBytes()
         guard let phase = AttemptPhase(rawValue: try reader.read()) else { throw .unknownValue }
         self.phase = phase
-        exit = try reader.readBool() ? try ExitFacts(from: &reader) : nil
+        exit = try reader.readBool() ? try LeaderExit(from: &reader) : nil
         empty = try reader.readBool() ? try TreeEmpty(from: &reader) : nil
         let end = bytes.count - reader.remaining
         let checksum: UInt64 = try reader.read()

@@ -4,11 +4,11 @@ package enum Report: Equatable, Sendable {
     case receipt(CageReceipt)
     case started(Started)
     case spawnError(SpawnError)
-    case output(OutputTotals)
+    case output(OutputCount)
     case usage(Usage)
     case heartbeat(at: UInt64)
     case stopping(StopReason, killing: Bool)
-    case exit(ExitFacts)
+    case exit(LeaderExit)
     case treeEmpty(TreeEmpty)
     /// Processes that SIGKILL has not ended within `killWait`.
     case stuck(processes: UInt32)
@@ -36,7 +36,7 @@ package enum Report: Equatable, Sendable {
         case 0x81: self = .hello(try Hello(payload: payload))
         case 0x82: self = .started(try Started(payload: payload))
         case 0x83: self = .spawnError(try SpawnError(payload: payload))
-        case 0x84: self = .output(try OutputTotals(payload: payload))
+        case 0x84: self = .output(try OutputCount(payload: payload))
         case 0x86: self = .usage(try Usage(payload: payload))
         case 0x87:
             var reader = ByteReader(payload)
@@ -47,7 +47,7 @@ package enum Report: Equatable, Sendable {
             guard let reason = StopReason(rawValue: try reader.read()) else { throw .unknownValue }
             self = .stopping(reason, killing: try reader.readBool())
             try reader.finish()
-        case 0x89: self = .exit(try ExitFacts(payload: payload))
+        case 0x89: self = .exit(try LeaderExit(payload: payload))
         case 0x8A: self = .treeEmpty(try TreeEmpty(payload: payload))
         case 0x8B:
             var reader = ByteReader(payload)
@@ -181,7 +181,7 @@ package struct SpawnError: Equatable, Sendable {
 }
 
 /// Bytes seen so far, per stream.
-package struct OutputTotals: Equatable, Sendable {
+package struct OutputCount: Equatable, Sendable {
     package var stdout: UInt64 = 0
     package var stderr: UInt64 = 0
     /// A write failed; later bytes were counted only.
@@ -199,7 +199,7 @@ package struct Usage: Equatable, Sendable {
 }
 
 /// The leader's end as its init saw it.
-package struct ExitFacts: Equatable, Sendable {
+package struct LeaderExit: Equatable, Sendable {
     package var end: ProcessEnd
     /// One of our signals had been sent before the exit was seen.
     package var ourSignal: Bool
@@ -239,7 +239,7 @@ package struct TreeEmpty: Equatable, Sendable {
     package var wall: UInt64 = 0
     /// From SIGKILL to empty, nanoseconds; 0 when none was needed.
     package var killing: UInt64 = 0
-    package var output = OutputTotals()
+    package var output = OutputCount()
 
     package init() {}
 }

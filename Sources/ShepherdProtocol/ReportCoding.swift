@@ -100,7 +100,7 @@ extension SpawnError: WireValue {
     }
 }
 
-extension OutputTotals: WireValue {
+extension OutputCount: WireValue {
     package init(from reader: inout ByteReader) throws(WireError) {
         stdout = try reader.read()
         stderr = try reader.read()
@@ -158,7 +158,7 @@ extension StopReason: WireValue {
     package func write(to writer: inout ByteWriter) { writer.write(rawValue) }
 }
 
-extension ExitFacts: WireValue {
+extension LeaderExit: WireValue {
     package init(from reader: inout ByteReader) throws(WireError) {
         self.init(
             end: try ProcessEnd(from: &reader), ourSignal: try reader.readBool(),
@@ -185,7 +185,7 @@ extension TreeEmpty: WireValue {
         maxProcesses = try reader.read()
         wall = try reader.read()
         killing = try reader.read()
-        output = try OutputTotals(from: &reader)
+        output = try OutputCount(from: &reader)
     }
 
     package func write(to writer: inout ByteWriter) {

@@ -52,8 +52,8 @@ struct Capture {
         writeHeader()
     }
 
-    var totals: OutputTotals {
-        var totals = OutputTotals()
+    var totals: OutputCount {
+        var totals = OutputCount()
         totals.stdout = stdout.total
         totals.stderr = stderr.total
         totals.lost = header.lost
@@ -133,6 +133,11 @@ struct Capture {
 
     private mutating func store(_ count: Int, of captured: inout CapturedStream, at now: UInt64) {
         let start = captured.total
+        if start + UInt64(count) > order.head + order.tail {
+            header.announcedStream = captured.stream
+            header.announcedTotal = start + UInt64(count)
+            writeHeader()
+        }
         // Of a read larger than the ring only its end can survive; what lies before is not written at all.
         var done = 0
         while done < count, !header.lost {

@@ -11,7 +11,7 @@ internal import CCage
 /// until there is room in the pipe.
 struct Outbox {
     private var facts: [Report] = []
-    private var output: OutputTotals?
+    private var output: OutputCount?
     private var usage: Usage?
     private var heartbeat: UInt64?
     private var stuck: UInt32?

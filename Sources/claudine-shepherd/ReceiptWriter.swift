@@ -19,7 +19,7 @@ struct ReceiptWriter {
 
     /// - Parameter durable: also survives a power failure; needed only when no supervisor is left to commit the same facts.
     mutating func enter(
-        _ phase: AttemptPhase, exit: ExitFacts? = nil, empty: TreeEmpty? = nil, durable: Bool = false
+        _ phase: AttemptPhase, exit: LeaderExit? = nil, empty: TreeEmpty? = nil, durable: Bool = false
     ) {
         contents.phase = phase
         if let exit { contents.exit = exit }

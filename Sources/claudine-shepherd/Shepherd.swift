@@ -25,7 +25,7 @@ final class Shepherd {
     private var receivedAt: UInt64 = 0
     private var releasedAt: UInt64 = 0
     private var killedAt: UInt64 = 0
-    private var exit: ExitFacts?
+    private var exit: LeaderExit?
     private var stragglers: UInt32 = 0
 
     private var supervisorGone = false
@@ -285,7 +285,7 @@ final class Shepherd {
     }
 
     private func note(exit end: ProcessEnd, survivors: UInt32, at now: UInt64) {
-        let facts = ExitFacts(
+        let facts = LeaderExit(
             end: end, ourSignal: ladder.ourSignal, reason: ladder.reason, at: now, survivors: survivors)
         exit = facts
         if !ladder.ourSignal { stragglers = survivors }
@@ -328,7 +328,7 @@ final class Shepherd {
         empty.maxProcesses = max(sampler.maxProcesses, 1)
         empty.wall = releasedAt > 0 ? now - releasedAt : 0
         empty.killing = killedAt > 0 ? now - killedAt : 0
-        empty.output = capture?.totals ?? OutputTotals()
+        empty.output = capture?.totals ?? OutputCount()
         receipt?.enter(.empty, exit: exit, empty: empty, durable: supervisorGone)
         outbox.post(.treeEmpty(empty))
         finish()
@@ -401,10 +401,8 @@ final class Shepherd {
 
     private static func makePipe(_ ends: inout (Int32, Int32)) -> Bool {
         var pair: [Int32] = [-1, -1]
-        guard pipe(&pair) == 0 else { return false }
+        guard cage_pipe(&pair) == 0 else { return false }
         ends = (pair[0], pair[1])
-        _ = cage_set_close_on_exec(pair[0])
-        _ = cage_set_close_on_exec(pair[1])
         _ = cage_set_nonblocking(pair[0])
         // Fewer wake-ups under a flood; a user over the pipe quota keeps the default.
         _ = cage_pipe_size(pair[0], 1 << 20)

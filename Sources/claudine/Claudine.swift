@@ -14,7 +14,7 @@ struct Claudine: AsyncParsableCommand {
             CommandGroup(
                 name: "Tasks:",
                 subcommands: [
-                    List.self, Status.self, Wait.self, Cancel.self, Remove.self, Events.self,
+                    Run.self, List.self, Status.self, Logs.self, Wait.self, Cancel.self, Remove.self, Events.self,
                 ]),
             CommandGroup(name: "Setup:", subcommands: [PolicyCommand.self, AgentCommand.self, ConfigCommand.self]),
             CommandGroup(name: "About:", subcommands: [VersionCommand.self, Completions.self]),

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@ int cage_open(const char *path, int flags, unsigned mode);
 int cage_open_at(int directory, const char *path, int flags, unsigned mode);
 int cage_set_nonblocking(int fd);
 int cage_set_close_on_exec(int fd);
+// pipe2(2), close-on-exec.
+int cage_pipe(int ends[2]);
 int cage_pipe_size(int fd, int bytes);
 // SIG_IGN for SIGPIPE: a vanished reader is seen as EPIPE.
 void cage_ignore_broken_pipes(void);
@@ -43,6 +46,8 @@ ssize_t cage_read_directory(int fd, void *buffer, size_t size);
 const char *cage_next_entry(const void *buffer, size_t filled, size_t *position);
 // The process's argument strings, which lie in one block: what /proc/PID/cmdline shows.
 char *cage_title(size_t *size);
+// posix_spawn_file_actions_addclosefrom_np (glibc 2.34).
+int cage_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 // Sends one descriptor with one byte over a unix socket.
 int cage_send_descriptor(int socket, int descriptor, char tag);
 

@@ -72,7 +72,7 @@ package struct PolicyLibrary: Sendable {
         guard !isFile else { return try loadFile(nameOrFile, extending: chain) }
 
         let path = directories.map { "\($0)/\(nameOrFile).toml" }.first { access($0, F_OK) == 0 || isLink($0) }
-        if let builtIn = Self.builtIn(nameOrFile) {
+        if let builtIn = try Self.builtIn(nameOrFile) {
             if let path { throw Self.shadowed(nameOrFile, by: path) }
             let policy = try parse(builtIn, extending: chain)
             return LoadedPolicy(policy: policy, source: .builtIn, text: builtIn.text)
@@ -88,9 +88,9 @@ package struct PolicyLibrary: Sendable {
     }
 
     private func loadFile(_ path: String, extending chain: [String]) throws(PolicyError) -> LoadedPolicy {
-        let source = PolicySource(file: path, text: try PolicyFile.read(path))
+        let source = try PolicySource(file: path, text: try PolicyFile.read(path))
         let policy = try parse(source, extending: chain)
-        guard Self.builtIn(policy.name) == nil else { throw Self.shadowed(policy.name, by: path) }
+        guard !Self.builtInNames.contains(policy.name) else { throw Self.shadowed(policy.name, by: path) }
         let stem = String(path.split(separator: "/").last ?? "")
         guard stem == policy.name + ".toml" else {
             throw source.failure(
@@ -116,7 +116,7 @@ package struct PolicyLibrary: Sendable {
         return try loader.load(source)
     }
 
-    private static func builtIn(_ name: String) -> PolicySource? {
+    private static func builtIn(_ name: String) throws(PolicyError) -> PolicySource? {
         let bytes: [UInt8]
         switch name {
         case "strict": bytes = PackageResources.strict_toml
@@ -124,7 +124,7 @@ package struct PolicyLibrary: Sendable {
         case "permissive": bytes = PackageResources.permissive_toml
         default: return nil
         }
-        return PolicySource(file: "built-in \(name)", text: String(decoding: bytes, as: UTF8.self))
+        return try PolicySource(file: "built-in \(name)", text: String(decoding: bytes, as: UTF8.self))
     }
 
     private static func shadowed(_ name: String, by path: String) -> PolicyError {

@@ -7,7 +7,7 @@ struct PolicyLoader {
 
     func load(_ source: PolicySource) throws(PolicyError) -> Policy {
         let root = try PolicyTable(
-            parsing: source,
+            source,
             keys: [
                 "schema", "name", "description", "extends", "on_missing", "require", "process", "limits", "filesystem",
                 "workspace", "network", "credentials", "environment", "syscalls", "landlock",

@@ -1,48 +1,31 @@
-import TOMLKit
-
 /// One table of a policy file, read key by key; what is missing is inherited or an error.
 struct PolicyTable {
     let source: PolicySource
     /// The dotted name; empty at the top.
     let path: String
-    private let table: TOMLTable
+    private let table: TomlTable
 
     /// Every key of the table has to be one of `keys`.
-    private init(source: PolicySource, path: String, table: TOMLTable, keys: [String]) throws(PolicyError) {
+    private init(source: PolicySource, path: String, table: TomlTable, keys: [String]) throws(PolicyError) {
         self.source = source
         self.path = path
         self.table = table
-        let strangers = table.keys.filter { !keys.contains($0) }
+        let strangers = table.entries.keys.filter { !keys.contains($0) }
         guard let key = strangers.min(by: { name($0, at: path) < name($1, at: path) }) else { return }
         throw source.failure(
             name(key, at: path), "unknown key", bound: keys.joined(separator: ", "), found: key,
             hint: "known \(path.isEmpty ? "at the top" : "in [\(path)]"): \(keys.joined(separator: ", "))")
     }
 
-    init(parsing source: PolicySource, keys: [String]) throws(PolicyError) {
-        let table: TOMLTable
-        do {
-            table = try TOMLTable(string: source.text)
-        } catch let error as TOMLParseError {
-            let line = error.source.begin.line
-            throw PolicyError(
-                .config, "\(source.file):\(line): \(error.description)",
-                detail: [
-                    "file": source.file, "line": String(line), "key": "", "bound": "TOML without duplicate keys",
-                    "found": error.description,
-                ])
-        } catch {
-            throw PolicyError(
-                .config, "\(source.file): \(error)",
-                detail: ["file": source.file, "line": "1", "key": "", "bound": "TOML", "found": "\(error)"])
-        }
-        try self.init(source: source, path: "", table: table, keys: keys)
+    /// The top of a file.
+    init(_ source: PolicySource, keys: [String]) throws(PolicyError) {
+        try self.init(source: source, path: "", table: source.root, keys: keys)
     }
 
     /// A table below this one; a missing one is empty, so that its keys are inherited or reported.
     func table(_ key: String, keys: [String]) throws(PolicyError) -> PolicyTable {
         guard let value = table[key] else {
-            return try PolicyTable(source: source, path: name(key, at: path), table: TOMLTable(), keys: keys)
+            return try PolicyTable(source: source, path: name(key, at: path), table: TomlTable(.implied, line: 1), keys: keys)
         }
         guard let inner = value.table else { throw wrongType(key, "a table", value) }
         return try PolicyTable(source: source, path: name(key, at: path), table: inner, keys: keys)
@@ -73,14 +56,14 @@ struct PolicyTable {
 
     func integer(_ key: String, in range: ClosedRange<Int>, inherit: Int? = nil) throws(PolicyError) -> Int {
         guard let found = table[key] else { return try inherited(inherit, key) }
-        guard let value = found.int else { throw wrongType(key, "an integer", found) }
+        guard let value = found.integer else { throw wrongType(key, "an integer", found) }
         guard range.contains(value) else { throw outOfBounds(key, range, String(value)) }
         return value
     }
 
     func flag(_ key: String, inherit: Bool? = nil) throws(PolicyError) -> Bool {
         guard let found = table[key] else { return try inherited(inherit, key) }
-        guard let value = found.bool else { throw wrongType(key, "true or false", found) }
+        guard let value = found.boolean else { throw wrongType(key, "true or false", found) }
         return value
     }
 
@@ -147,8 +130,8 @@ struct PolicyTable {
         guard let found = table[key] else { return try inherited(inherit, key) }
         guard let inner = found.table else { throw wrongType(key, "a table of strings", found) }
         var result: [String: String] = [:]
-        for name in inner.keys.sorted() {
-            guard let value = inner[name], let text = value.string else {
+        for (name, value) in inner.entries.sorted(by: { $0.key < $1.key }) {
+            guard let text = value.string else {
                 throw failure(key, "'\(name)' has to be a string", bound: "a table of strings", found: name)
             }
             if let reason = check(name) { throw failure(key, "'\(name)' \(reason)", bound: reason, found: name) }
@@ -173,10 +156,10 @@ struct PolicyTable {
         return failure(key, "\(found) is out of bounds (\(bound))", bound: bound, found: found)
     }
 
-    private func wrongType(_ key: String, _ expected: String, _ found: any TOMLValueConvertible) -> PolicyError {
+    private func wrongType(_ key: String, _ expected: String, _ found: TomlValue) -> PolicyError {
         failure(
-            key, "has to be \(expected), but is \(found.type.description)", bound: expected,
-            found: found.type.description)
+            key, "has to be \(expected), but is a \(found.typeName)", bound: expected,
+            found: found.typeName)
     }
 }
 

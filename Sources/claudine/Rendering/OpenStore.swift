@@ -1,5 +1,6 @@
 import ArgumentParser
 import Store
+import Supervision
 
 /// Where the state is kept; every command that reads or writes it has this option.
 struct StateOptions: ParsableArguments {
@@ -46,5 +47,5 @@ extension Store {
 
 /// What brings the store in line with what is really alive, before anybody reads it.
 enum BeforeReading {
-    static let recover: @Sendable (Store) async throws -> Void = { _ in }
+    static func recover(_ store: Store) async throws { _ = try await Recovery.sweep(store) }
 }

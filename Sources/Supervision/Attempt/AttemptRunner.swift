@@ -1,0 +1,344 @@
+import CCage
+package import Agents
+import Dispatch
+import Gateway
+import Glibc
+package import OutputLog
+import Policy
+import ShepherdProtocol
+package import Store
+
+/// What a foreground run wants to see of its attempt.
+package struct AttemptObserver: Sendable {
+    /// Each run of output in order; returns false when its reader is gone. nil leaves it in the log.
+    package var onOutput: (@Sendable (OutputPiece) -> Bool)?
+    package var onStep: (@Sendable (AgentStep) -> Void)?
+    /// Whether the worker waits for the reader instead of losing what the caps drop.
+    package var paced: Bool
+    /// A sentence for the user: the gateway refused something, a credential is missing.
+    package var onNotice: (@Sendable (String) -> Void)?
+
+    package init(
+        onOutput: (@Sendable (OutputPiece) -> Bool)? = nil, onStep: (@Sendable (AgentStep) -> Void)? = nil,
+        paced: Bool = false, onNotice: (@Sendable (String) -> Void)? = nil
+    ) {
+        self.onOutput = onOutput
+        self.onStep = onStep
+        self.paced = paced
+        self.onNotice = onNotice
+    }
+}
+
+/// Runs one claimed attempt to its end: shepherd up, armed in the store, START, facts, the terminal row.
+///
+/// One loop over one mailbox: no two things ever happen at once, and every effect follows the commit that allows it.
+package struct AttemptRunner {
+    private let store: Store
+    private let claim: Claim
+    private let prepared: PreparedAttempt
+    private let observer: AttemptObserver
+    private let mailbox: AsyncStream<AttemptEvent>
+    private let post: AsyncStream<AttemptEvent>.Continuation
+
+    private var link: ShepherdLink?
+    private var shepherd: pid_t = 0
+    private var pump: OutputPump?
+    private var transcript: AgentTranscript?
+    private var gateway: Gateway?
+    private var listeners: [Int32] = []
+    private var initPidfd: Int32 = -1
+    private var receipt: CageReceipt?
+    private var facts = AttemptFacts()
+    private var silence = Silence()
+    private var startSent = false
+    private var forceSent = false
+
+    package init(store: Store, claim: Claim, prepared: PreparedAttempt, observer: AttemptObserver) {
+        self.store = store
+        self.claim = claim
+        self.prepared = prepared
+        self.observer = observer
+        (mailbox, post) = AsyncStream.makeStream(of: AttemptEvent.self)
+        facts.isAgent = prepared.format == .claudeStreamJSON
+    }
+
+    /// Returns when the task has its terminal row and nothing of the attempt is left.
+    package mutating func run() async throws(StoreError) {
+        do throws(SupervisionError) {
+            try launch()
+        } catch {
+            _ = try store.end(claim, Ending(error.reason))
+            return
+        }
+        let changes = Task { [store, post] in for await _ in store.changes() { post.yield(.storeChanged) } }
+        let clock = ticking()
+        defer {
+            changes.cancel()
+            clock.cancel()
+        }
+        for await event in mailbox {
+            if try await handle(event) { break }
+        }
+        try await finish()
+    }
+
+    // MARK: Before START
+
+    private mutating func launch() throws(SupervisionError) {
+        let directory = try AttemptDirectory.make(for: prepared, claim: claim, in: store.paths)
+        let path = try ShepherdLocation.find()
+        if !prepared.order.cage.cgroup.isEmpty {
+            try Cgroup.make(
+                String(decoding: prepared.order.cage.cgroup, as: UTF8.self),
+                memory: prepared.policy.limits.memory.value?.bytes, processes: prepared.policy.limits.processes)
+        }
+        let inheritance = ShepherdProcess.Inheritance(
+            attemptDirectory: try directory.open(), standardInput: try directory.openInput(prepared.standardInput),
+            log: try directory.openLog())
+        let process = try ShepherdProcess.start(path: path, title: claim.taskID.text, inheriting: inheritance)
+        Trace.mark("shepherd.spawned")
+        shepherd = process.pid
+        let post = post
+        let link = process.connect { event in post.yield(.shepherd(event)) }
+        self.link = link
+        let credit: (@Sendable (OutputStream, UInt64) -> Void)? =
+            observer.paced ? { @Sendable stream, offset in link.send(.credit(stream, offset: offset)) } : nil
+        let transcript = facts.isAgent ? AgentTranscript(onStep: observer.onStep) : nil
+        self.transcript = transcript
+        if transcript != nil || observer.onOutput != nil {
+            let onOutput = observer.onOutput
+            pump = OutputPump(directory: directory.path, credit: credit) { piece in
+                transcript?.take(piece)
+                return onOutput?(piece) ?? true
+            }
+        }
+    }
+
+    private func ticking() -> any DispatchSourceTimer {
+        let timer = DispatchSource.makeTimerSource(queue: .global())
+        timer.schedule(deadline: .now() + .seconds(Silence.tick), repeating: .seconds(Silence.tick))
+        let post = post
+        timer.setEventHandler { post.yield(.tick) }
+        timer.activate()
+        return timer
+    }
+
+    private mutating func arm(_ hello: Hello) throws(StoreError) {
+        guard hello.oldestVersion <= Frame.version, Frame.version <= hello.newestVersion, hello.lockHeld else {
+            facts.lost =
+                SupervisionError.shepherdVersion(oldest: hello.oldestVersion, newest: hello.newestVersion).reason
+            link?.send(.abort)
+            return
+        }
+        Trace.mark("shepherd.hello")
+        let identity = ProcessIdentity(pid: Int32(hello.pid), startTime: Int64(clamping: hello.startTime))
+        switch try store.arm(claim, shepherd: identity) {
+        case .armed:
+            Trace.mark("store.arm")
+            var order = prepared.order
+            order.fence = UInt64(claim.fence)
+            order.nonce = claim.nonce
+            order.environment.append(Bytes("\(NonceSweep.variable)=\(NonceSweep.text(claim.nonce))".utf8))
+            order.output.paced = observer.paced
+            order.output.window = min(order.output.window, max(order.output.tail, 64 << 10))
+            startSent = true
+            link?.send(.start(order))
+        case .stopRequested(let request):
+            facts.stop = request
+            link?.send(.abort)
+        case .stale:
+            link?.send(.abort)
+        }
+    }
+
+    // MARK: Running
+
+    /// - Returns: true when the attempt is over.
+    private mutating func handle(_ event: AttemptEvent) async throws(StoreError) -> Bool {
+        switch event {
+        case .shepherd(let event):
+            silence.heard()
+            return try await handle(event)
+        case .storeChanged:
+            try checkStop()
+        case .tick:
+            switch silence.tick() {
+            case .fine: break
+            case .wake: kill(shepherd, SIGCONT)
+            // What it holds dies with it; its end arrives as the end of its reports.
+            case .dead: kill(shepherd, SIGKILL)
+            }
+        }
+        return false
+    }
+
+    private mutating func handle(_ event: ShepherdEvent) async throws(StoreError) -> Bool {
+        switch event {
+        case .report(let report): return try await handle(report)
+        case .initPidfd(let descriptor): initPidfd = descriptor
+        case .listener(let descriptor): listeners.append(descriptor)
+        case .closed(let error):
+            if facts.lost == nil { facts.lost = lossReason(error) }
+            return true
+        }
+        return false
+    }
+
+    private mutating func handle(_ report: Report) async throws(StoreError) -> Bool {
+        switch report {
+        case .hello(let hello):
+            try arm(hello)
+        case .receipt(let found):
+            Trace.mark("cage.ready")
+            receipt = found
+        case .started(let started):
+            Trace.mark("exec")
+            await openGateway()
+            _ = try store.started(
+                claim,
+                child: ProcessIdentity(pid: Int32(started.workerPid), startTime: Int64(clamping: started.startTime)),
+                receipt: receipt?.json)
+            try checkStop()
+        case .spawnError(let error):
+            facts.neverRan = SpawnFailure.reason(error, prepared)
+            return true
+        case .output:
+            pump?.poke()
+        case .stopping(let reason, _):
+            if reason != .cancel { _ = try store.stopping(claim, stopReason(reason)) }
+        case .exit(let exit):
+            Trace.mark("exit")
+            facts.exit = exit
+            _ = try store.exited(
+                claim,
+                ExitFacts(
+                    exit: WorkerExit(exit.end), signalledBefore: exit.ourSignal, observedAt: Int64(clamping: exit.at)))
+        case .treeEmpty(let empty):
+            Trace.mark("tree.empty")
+            facts.empty = empty
+            return true
+        case .usage, .heartbeat, .stuck:
+            break
+        }
+        return false
+    }
+
+    private mutating func checkStop() throws(StoreError) {
+        guard startSent, let request = try store.stopRequest(for: claim) else { return }
+        let isNew = facts.stop == nil
+        facts.stop = request
+        guard isNew || (request.force && !forceSent) else { return }
+        if isNew { _ = try store.stopping(claim, request.reason) }
+        forceSent = request.force
+        link?.send(.stop(.cancel, force: request.force))
+    }
+
+    /// The cage's sockets came with its building, so they are there before the worker can use them; requests wait in their
+    /// backlog until now.
+    private mutating func openGateway() async {
+        guard !listeners.isEmpty, let configuration = prepared.gateway else { return }
+        do throws(GatewayError) {
+            let gateway = try await Gateway.start(listeners: listeners, configuration: configuration)
+            self.gateway = gateway
+            if let onNotice = observer.onNotice {
+                Task {
+                    for await case .refused(let refusal) in gateway.events {
+                        onNotice("the gateway refused \(refusal.request ?? "a request"): \(refusal.message)")
+                    }
+                }
+            }
+        } catch {
+            observer.onNotice?("[\(error.code)] \(error.message)")
+        }
+        listeners = []
+    }
+
+    // MARK: The end
+
+    private mutating func finish() async throws(StoreError) {
+        await gateway?.stop()
+        if facts.empty == nil, facts.neverRan == nil { try await proveEmpty() }
+        if let failure = await pump?.finish() { observer.onNotice?(failure.description) }
+        facts.summary = transcript?.finish()
+        if facts.stop == nil { facts.stop = try store.stopRequest(for: claim) }
+        var ending = Outcome.ending(facts, policy: prepared.policy)
+        if let summary = facts.summary {
+            ending.sessionId = summary.sessionID
+            ending.result = summary.result.map { AgentResult(text: $0.text, isError: $0.isError) }
+        }
+        ending.usage = usage()
+        _ = try store.end(claim, ending)
+        Trace.mark("store.end")
+        link?.send(.acknowledge)
+        link?.close()
+        await reap()
+        for descriptor in listeners + [initPidfd] where descriptor >= 0 { close(descriptor) }
+    }
+
+    /// The shepherd is gone. Its cage's init dies with it; nothing of the namespace is left once the init's pidfd says so.
+    private mutating func proveEmpty() async throws(StoreError) {
+        kill(shepherd, SIGKILL)
+        let pidfd = initPidfd
+        let nonce = claim.nonce
+        let gone = await Background.run { () -> Bool in
+            if pidfd >= 0 {
+                var wait = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+                while poll(&wait, 1, 30_000) < 0, errno == EINTR {}
+                if wait.revents == 0 { return false }
+            }
+            return NonceSweep.end(nonce: nonce) != nil
+        }
+        // A tree that cannot be emptied keeps its slot and its state; recovery tries again.
+        guard gone else { throw StoreError(.io, "Processes of \(claim.taskID) cannot be ended.") }
+        if facts.exit == nil, let found = Receipt.read(store.paths.attempt(claim.taskID, claim.attempt), claim: claim) {
+            facts.exit = found.exit
+            facts.empty = found.empty
+            if found.phase == .armed, startSent {
+                facts.neverRan = Reason(.spawnFailed, "Its shepherd died before it had started anything.")
+            }
+        }
+        if facts.empty == nil { facts.empty = Receipt.outputOnly(store.paths.attempt(claim.taskID, claim.attempt)) }
+    }
+
+    private func reap() async {
+        let pid = shepherd
+        await Background.run {
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        }
+    }
+
+    private func lossReason(_ error: FrameError?) -> Reason {
+        guard startSent else {
+            return SupervisionError.shepherdSilent(path: "claudine-shepherd").reason
+        }
+        guard let error else { return Reason(.lostShepherd) }
+        return Reason(.lostProtocol, "Its shepherd said something that cannot be understood (\(error)).")
+    }
+
+    private func stopReason(_ reason: StopReason) -> Reason {
+        var sample = AttemptFacts()
+        sample.exit = LeaderExit(end: .exited(code: 0), ourSignal: true, reason: reason, at: 0, survivors: 0)
+        return Outcome.ending(sample, policy: prepared.policy).reason ?? Reason(.cancelledUser)
+    }
+
+    /// Tokens as the gateway saw them on the wire; turns and money as the agent counts them.
+    private func usage() -> ModelUsage? {
+        var usage = ModelUsage()
+        if let metered = gateway?.usage, metered.requests > 0 {
+            usage.inputTokens = Int64(metered.tokens.inputTokens)
+            usage.outputTokens = Int64(metered.tokens.outputTokens)
+            usage.cacheReadTokens = Int64(metered.tokens.cacheReadTokens)
+            usage.cacheWriteTokens = Int64(metered.tokens.cacheWriteTokens)
+            usage.requests = Int64(metered.requests)
+        } else if let told = facts.summary?.usage {
+            usage.inputTokens = Int64(told.inputTokens)
+            usage.outputTokens = Int64(told.outputTokens)
+            usage.cacheReadTokens = Int64(told.cacheReadTokens)
+            usage.cacheWriteTokens = Int64(told.cacheWriteTokens)
+        }
+        usage.costUsd = facts.summary?.usage?.costUsd
+        usage.turns = facts.summary?.turns.map(Int64.init)
+        return usage == ModelUsage() ? nil : usage
+    }
+}

@@ -1,0 +1,37 @@
+import Dispatch
+import ShepherdProtocol
+
+/// Everything that can happen to an attempt while it runs, in one order.
+enum AttemptEvent: Sendable {
+    case shepherd(ShepherdEvent)
+    /// Somebody has committed something; a wish to stop may be among it.
+    case storeChanged
+    /// Time has passed; see `Silence`.
+    case tick
+}
+
+/// A shepherd's heartbeats, counted in our own ticks so that a supervisor that was itself stopped does not blame its shepherd.
+struct Silence {
+    /// Seconds between ticks; the shepherd's heartbeat is as long.
+    static let tick = 2
+
+    enum Verdict: Equatable {
+        case fine
+        /// Perhaps it was stopped: one SIGCONT.
+        case wake
+        case dead
+    }
+
+    private var ticks = 0
+
+    mutating func heard() { ticks = 0 }
+
+    mutating func tick() -> Verdict {
+        ticks += 1
+        switch ticks {
+        case 4: return .wake
+        case 8...: return .dead
+        default: return .fine
+        }
+    }
+}

@@ -1,0 +1,222 @@
+package import Agents
+import Foundation
+import Gateway
+package import Policy
+import ShepherdProtocol
+package import Store
+
+/// What the caller is and has: given once, so that preparing is a function of its arguments.
+package struct Caller: Sendable {
+    package var environment: [String: String]
+    package var workingDirectory: String
+    package var configuration: OperatorConfiguration
+    package var policies: PolicyLibrary
+    package var agents: AgentLibrary
+
+    package init(
+        environment: [String: String], workingDirectory: String, configuration: OperatorConfiguration,
+        policies: PolicyLibrary, agents: AgentLibrary
+    ) {
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.configuration = configuration
+        self.policies = policies
+        self.agents = agents
+    }
+
+    var home: String? { environment["HOME"] }
+}
+
+/// What one run adds to its task's request.
+package struct RunRequest: Sendable {
+    package var limits = LimitRequest()
+    package var variables: [EnvironmentRequest] = []
+    package var standardInput = PreparedAttempt.StandardInput.none
+
+    package init() {}
+}
+
+/// Request and policy become one frozen attempt: everything is looked up and checked here, nothing has an effect yet.
+package struct Preparation: Sendable {
+    private let caller: Caller
+    private let paths: StatePaths
+
+    package init(caller: Caller, paths: StatePaths) {
+        self.caller = caller
+        self.paths = paths
+    }
+
+    /// - Throws: `Refusal` with the contract's reason; the task must then be recorded as refused.
+    package func prepare(
+        _ given: TaskSpec, _ request: RunRequest, id: TaskID
+    ) throws(Refusal) -> PreparedAttempt {
+        var spec = given
+        let policy = try refusing { () throws(PolicyError) in
+            try caller.policies.load(spec.policy).policy.narrowed(by: request.limits)
+        }
+        spec.policy = policy.name
+        spec.workspace = try refusing { () throws(PolicyError) in
+            try WorkspaceCheck.canonical(spec.workspace, home: caller.home, stateDirectory: paths.directory)
+        }
+        let work = try work(of: spec, id: id, request)
+        var environment = try refusing { () throws(PolicyError) in
+            try CageEnvironment(policy: policy, caller: caller.environment, requests: request.variables)
+        }
+        environment.add(work.environment)
+
+        var order = StartOrder()
+        order.clocks = policy.clocks
+        order.output = policy.outputOrder
+        order.memory = policy.memoryOrder
+        order.candidates = candidates(work.program, policy)
+        order.arguments = work.arguments.map { Bytes($0.utf8) }
+        order.environment = environment.entries
+        order.workingDirectory = Bytes(spec.workspace.utf8)
+        let identity = WorkerIdentity.of(task: id, workspace: spec.workspace)
+        order.cage = try cage(of: policy, spec, identity, id, work)
+        let cgroup = Cgroup.available(task: id, attempt: 1)
+        if let cgroup { order.cage.cgroup = Bytes(cgroup.path.utf8) }
+        // Nobody has to sample what the kernel limits.
+        if cgroup?.limitsMemory == true { order.memory.limit = .max }
+
+        return PreparedAttempt(
+            taskID: id, spec: spec, frozen: try frozen(policy, order, work), order: order, policy: policy,
+            format: work.format, standardInput: work.standardInput, files: accounts(identity) + work.files,
+            gateway: try gateway(policy))
+    }
+
+    /// What is to be executed, whoever decided it.
+    private struct Work {
+        /// A path, or a name to look for on the cage's PATH.
+        var program: String
+        var arguments: [String]
+        var environment: [String: String] = [:]
+        var visible: [String] = []
+        /// Files to be written to the attempt's directory and shown at a place of their own.
+        var materialised: [MaterialisedFile] = []
+        var standardInput: PreparedAttempt.StandardInput
+        var format: AgentDefinition.ResultFormat?
+
+        var files: [PreparedAttempt.AttemptFile] {
+            materialised.map { .init(path: "files/\($0.name)", bytes: $0.bytes, mode: 0o555) }
+        }
+    }
+
+    private func work(of spec: TaskSpec, id: TaskID, _ request: RunRequest) throws(Refusal) -> Work {
+        if let command = spec.command {
+            return Work(
+                program: command.first ?? "", arguments: command, environment: Self.gatewayEnvironment,
+                standardInput: request.standardInput, format: nil)
+        }
+        let lookup = ExecutableLookup(
+            path: caller.environment["PATH"] ?? "", home: caller.home ?? "/", workingDirectory: caller.workingDirectory)
+        let session: AgentRequest.Session =
+            spec.resumeSessionId.map { .resume($0) } ?? .new(UUID().uuidString.lowercased())
+        let invocation = try refusing { () throws(AgentError) in
+            try caller.agents.agent(spec.agent).invocation(
+                AgentRequest(
+                    prompt: spec.prompt ?? "", model: spec.model, maxTurns: spec.maxTurns, budgetUsd: spec.budgetUsd,
+                    session: session, workspace: spec.workspace),
+                lookup: lookup)
+        }
+        var inherited = Self.gatewayEnvironment
+        for name in invocation.environmentNames { inherited[name] = caller.environment[name] }
+        let input: PreparedAttempt.StandardInput =
+            switch invocation.standardInput {
+            case .none: .none
+            case .bytes(let bytes): .bytes(bytes)
+            }
+        return Work(
+            program: invocation.executable.path, arguments: invocation.arguments,
+            environment: inherited.merging(invocation.environment) { $1 }, visible: invocation.executable.visible,
+            materialised: invocation.files, standardInput: input, format: invocation.format)
+    }
+
+    /// The way to the model is the same for every program in a cage; the key is not in it.
+    private static let gatewayEnvironment = [
+        "ANTHROPIC_BASE_URL": "http://localhost",
+        "ANTHROPIC_UNIX_SOCKET": CagePaths.gatewaySocket,
+        "ANTHROPIC_API_KEY": "claudine-placeholder",
+    ]
+
+    /// What execvp(3) would try, with the PATH that is in force inside.
+    private func candidates(_ program: String, _ policy: Policy) -> [Bytes] {
+        guard !program.contains("/") else {
+            // A relative path is relative to the workspace, which the worker has entered by then.
+            return [Bytes(program.utf8)]
+        }
+        return policy.environment.path.map { Bytes("\($0)/\(program)".utf8) }
+    }
+
+    private func cage(
+        of policy: Policy, _ spec: TaskSpec, _ identity: WorkerIdentity, _ id: TaskID, _ work: Work
+    ) throws(Refusal) -> CageOrder {
+        let attempt = paths.attempt(id, 1)
+        let request = CageRequest(
+            workspace: spec.workspace, home: paths.home(id), passwd: "\(attempt)/etc/passwd",
+            group: "\(attempt)/etc/group", workerUid: identity.uid, workerGid: identity.gid,
+            stateDirectory: paths.directory, programs: work.visible)
+        var order = try refusing { () throws(PolicyError) in
+            try CageCompiler(cache: SeccompCache(directory: "\(paths.directory)/seccomp"))
+                .compile(policy, for: request, host: HostFacts.current(home: caller.home))
+        }
+        // Shown before the skeleton around them is made read-only.
+        let place = order.mounts.firstIndex { $0.kind == .seal } ?? order.mounts.endIndex
+        order.mounts.insert(
+            contentsOf: work.materialised.map { file in
+                MountStep(
+                    .bind, flags: .readOnly, source: Bytes("\(attempt)/files/\(file.name)".utf8),
+                    target: Bytes(file.path.utf8))
+            }, at: place)
+        return order
+    }
+
+    private func accounts(_ identity: WorkerIdentity) -> [PreparedAttempt.AttemptFile] {
+        func host(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+        let passwd = AccountFiles.passwdFile(hostText: host("/etc/passwd"), uid: identity.uid, gid: identity.gid)
+        let group = AccountFiles.groupFile(hostText: host("/etc/group"), uid: identity.uid, gid: identity.gid)
+        return [
+            .init(path: "etc/passwd", bytes: Array(passwd.utf8), mode: 0o444),
+            .init(path: "etc/group", bytes: Array(group.utf8), mode: 0o444),
+        ]
+    }
+
+    /// The upstream is the operator's, else the caller's own base URL, else the public API.
+    private func gateway(_ policy: Policy) throws(Refusal) -> GatewayConfiguration? {
+        guard policy.credentials.api == .gateway else { return nil }
+        return try refusing { () throws(GatewayError) in
+            let upstream = caller.configuration.upstream ?? caller.environment["ANTHROPIC_BASE_URL"]
+            let credential = try CredentialSource.parse(caller.configuration.credential)
+                .resolve(environment: caller.environment, home: caller.home)
+            return GatewayConfiguration(
+                upstream: try upstream.map { text throws(GatewayError) in try UpstreamAddress.parse(text) } ?? .publicAPI,
+                credential: credential)
+        }
+    }
+
+    private func frozen(_ policy: Policy, _ order: StartOrder, _ work: Work) throws(Refusal) -> FrozenAttempt {
+        let names = order.environment.map { String(decoding: $0.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) }
+        var layers = order.cage.layers.map(\.recordName)
+        if !order.cage.cgroup.isEmpty { layers.append("cgroup") }
+        var limits = policy.recordLimits
+        let watched = order.memory.limit != .max
+        if policy.limits.memory.value != nil { limits["memoryEnforcement"] = watched ? "watchdog" : "cgroup" }
+        return FrozenAttempt(
+            policyName: policy.name, policyDigest: try refusing { () throws(PolicyError) in try policy.digest() }, policyJSON: policy.json, containment: "kernel",
+            layers: layers, degraded: [], limits: limits, argv: work.arguments, environmentNames: names,
+            resultFormat: work.format?.rawValue)
+    }
+}
+
+/// Calls `body` and turns its error into a refusal.
+private func refusing<Value>(_ body: () throws(PolicyError) -> Value) throws(Refusal) -> Value {
+    do throws(PolicyError) { return try body() } catch { throw Refusal(error) }
+}
+
+private func refusing<Value>(_ body: () throws(AgentError) -> Value) throws(Refusal) -> Value {
+    do throws(AgentError) { return try body() } catch { throw Refusal(error) }
+}
+
+private func refusing<Value>(_ body: () throws(GatewayError) -> Value) throws(Refusal) -> Value {
+    do throws(GatewayError) { return try body() } catch { throw Refusal(error) }
+}

@@ -1,0 +1,41 @@
+package import Agents
+package import Gateway
+package import Policy
+package import ShepherdProtocol
+package import Store
+
+/// Everything one attempt needs, decided before anything has an effect.
+package struct PreparedAttempt: Sendable {
+    package var taskID: TaskID
+    package var spec: TaskSpec
+    package var frozen: FrozenAttempt
+    /// Fence and nonce are still missing: they come with the claim.
+    package var order: StartOrder
+    package var policy: Policy
+    /// nil for a plain command.
+    package var format: AgentDefinition.ResultFormat?
+    package var standardInput: StandardInput
+    /// Files of the attempt's directory by their path in it, and their permissions.
+    package var files: [AttemptFile]
+    /// nil when the policy leaves the agent without one.
+    package var gateway: GatewayConfiguration?
+
+    package enum StandardInput: Sendable, Equatable {
+        case none
+        case bytes([UInt8])
+        /// A descriptor of ours, read by the worker as it is.
+        case descriptor(Int32)
+    }
+
+    package struct AttemptFile: Sendable, Equatable {
+        package var path: String
+        package var bytes: [UInt8]
+        package var mode: UInt32
+
+        package init(path: String, bytes: [UInt8], mode: UInt32) {
+            self.path = path
+            self.bytes = bytes
+            self.mode = mode
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import Agents
+import Glibc
+import OutputLog
+import Policy
+import ShepherdProtocol
+package import Store
+
+/// Ends what nobody runs any more: attempts whose supervisor is dead, once nothing of them is alive.
+///
+/// Repeatable and interruptible at every step; locks and receipts decide, never a stored pid. An attempt whose shepherd still
+/// holds its lock is left alone: it is on its way down and will be found again.
+package enum Recovery {
+    /// - Returns: how many attempts were ended.
+    package static func sweep(_ store: Store) async throws(StoreError) -> Int {
+        var ended = 0
+        for attempt in try store.unfinishedAttempts() where try !store.isAlive(attempt.instance) {
+            if try await recover(attempt, store) { ended += 1 }
+        }
+        return ended
+    }
+
+    private static func recover(_ attempt: UnfinishedAttempt, _ store: Store) async throws(StoreError) -> Bool {
+        let claim = attempt.claim
+        let directory = store.paths.attempt(claim.taskID, claim.attempt)
+        // Processes of an earlier boot are gone, and their numbers belong to others.
+        guard try attempt.bootID == Host.bootID() else {
+            return try store.end(claim, Ending(Reason(.lostReboot)))
+        }
+        guard try !FileLock.isHeld("\(directory)/alive.lock") else { return false }
+        let swept = await Background.run { () -> Bool in
+            Cgroup.end(task: claim.taskID, attempt: claim.attempt)
+            return NonceSweep.end(nonce: claim.nonce) != nil
+        }
+        guard swept else { return false }
+        return try store.end(claim, ending(of: attempt, directory))
+    }
+
+    /// The receipt's facts by the same rules as a live supervisor's; without one all that is known is that it was lost.
+    private static func ending(of attempt: UnfinishedAttempt, _ directory: String) -> Ending {
+        var facts = AttemptFacts()
+        facts.lost = Reason(.lostSupervisor)
+        facts.stop = attempt.stop
+        let receipt = Receipt.read(directory, claim: attempt.claim)
+        facts.exit = receipt?.exit
+        facts.empty = receipt?.empty ?? Receipt.outputOnly(directory)
+        guard let policy = Policy(frozen: attempt.frozen.policyJSON) else { return Ending(Reason(.lostSupervisor)) }
+        facts.isAgent = attempt.frozen.resultFormat == AgentDefinition.ResultFormat.claudeStreamJSON.rawValue
+        let summary = transcript(directory)
+        facts.summary = facts.isAgent ? summary : nil
+        var ending = Outcome.ending(facts, policy: policy)
+        if facts.exit == nil { ending.state = .lost }
+        if facts.isAgent {
+            ending.sessionId = summary?.sessionID
+            ending.result = summary?.result.map { AgentResult(text: $0.text, isError: $0.isError) }
+        }
+        return ending
+    }
+
+    private static func transcript(_ directory: String) -> AgentSummary? {
+        guard let output = try? AttemptOutput(directory: directory) else { return nil }
+        let transcript = AgentTranscript(onStep: nil)
+        var cursor = StreamCursor(output, .stdout)
+        while let piece = try? cursor.next() { transcript.take(piece) }
+        return transcript.finish()
+    }
+}

@@ -1,0 +1,136 @@
+import Dispatch
+import Glibc
+import ShepherdProtocol
+
+/// What comes from a shepherd, in the order it came.
+enum ShepherdEvent: Sendable {
+    case report(Report)
+    /// The cage's init, as a pidfd: readable once nothing of the cage is left.
+    case initPidfd(Int32)
+    /// One of the cage's listening sockets, in the order's sequence.
+    case listener(Int32)
+    /// The reports have ended: cleanly, or with what was wrong with them.
+    case closed(FrameError?)
+}
+
+/// The two pipes and the socket to one shepherd.
+///
+/// Commands go out in order on a queue of their own, so that a stopped shepherd never blocks its supervisor; reports come in as
+/// events, from one queue, one call at a time.
+final class ShepherdLink: Sendable {
+    private let outgoing: Outgoing
+    // libdispatch's objects may be used from any thread; their Swift protocols do not say so.
+    private nonisolated(unsafe) let sources: [any DispatchSourceRead]
+
+    init(
+        commands: consuming Descriptor, reports: consuming Descriptor, handoff: consuming Descriptor,
+        events: @escaping @Sendable (ShepherdEvent) -> Void
+    ) {
+        outgoing = Outgoing(commands.release())
+        let queue = DispatchQueue(label: "claudine.shepherd.reports")
+        reports.setNonblocking()
+        handoff.setNonblocking()
+        let incoming = Incoming(reports.release(), events: events)
+        let handedOver = HandoffSocket(handoff.release(), events: events)
+        sources = [
+            Self.source(incoming.descriptor, queue) { incoming.drain() },
+            Self.source(handedOver.descriptor, queue) { handedOver.drain() },
+        ]
+        for source in sources { source.activate() }
+    }
+
+    func send(_ command: Command) { outgoing.send(command) }
+
+    /// Closes our ends; a shepherd that still runs takes that as our death.
+    func close() {
+        outgoing.finish()
+        for source in sources { source.cancel() }
+    }
+
+    /// `drain` says false at the end.
+    private static func source(
+        _ descriptor: Int32, _ queue: DispatchQueue, _ drain: @escaping () -> Bool
+    ) -> any DispatchSourceRead {
+        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
+        source.setEventHandler { if !drain() { source.cancel() } }
+        source.setCancelHandler { Glibc.close(descriptor) }
+        return source
+    }
+}
+
+/// Writes commands in order; the pipe's end is closed with the last of them.
+private final class Outgoing: Sendable {
+    private let queue = DispatchQueue(label: "claudine.shepherd.commands")
+    private nonisolated(unsafe) var descriptor: Int32
+    private nonisolated(unsafe) var sequence: UInt32 = 0
+
+    // Both variables are touched on `queue` only.
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    func send(_ command: Command) {
+        queue.async { [self] in
+            guard descriptor >= 0 else { return }
+            let bytes = Frame.frames(of: command.type, payload: command.payload, sequence: &sequence)
+            var done = 0
+            while done < bytes.count {
+                let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done) }
+                if count < 0, errno == EINTR { continue }
+                // EPIPE: the shepherd is gone, which its reports' end tells in its turn.
+                guard count > 0 else { return }
+                done += count
+            }
+        }
+    }
+
+    func finish() {
+        queue.async { [self] in
+            if descriptor >= 0 { close(descriptor) }
+            descriptor = -1
+        }
+    }
+}
+
+/// Turns bytes of the report pipe into events.
+private final class Incoming {
+    let descriptor: Int32
+    private let events: (ShepherdEvent) -> Void
+    private var decoder = FrameDecoder()
+
+    init(_ descriptor: Int32, events: @escaping (ShepherdEvent) -> Void) {
+        self.descriptor = descriptor
+        self.events = events
+    }
+
+    func drain() -> Bool {
+        var buffer = Bytes(repeating: 0, count: 64 << 10)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                if errno == EAGAIN { return true }
+            }
+            do {
+                guard count > 0 else {
+                    try decoder.finish()
+                    events(.closed(nil))
+                    return false
+                }
+                decoder.append(Bytes(buffer[..<count]))
+                while let frame = try decoder.next() {
+                    if let report = try report(of: frame) { events(.report(report)) }
+                }
+            } catch {
+                events(.closed(error))
+                return false
+            }
+        }
+    }
+
+    /// Unknown types are skipped unless their sender says they must be understood.
+    private func report(of frame: Frame) throws(FrameError) -> Report? {
+        let report: Report?
+        do { report = try Report(type: frame.type, payload: frame.payload) } catch { throw .fragment }
+        if report == nil, frame.flags.contains(.mustUnderstand) { throw .version }
+        return report
+    }
+}

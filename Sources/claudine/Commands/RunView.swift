@@ -1,0 +1,92 @@
+import Agents
+import Gateway
+import Glibc
+import OutputLog
+import ShepherdProtocol
+import Store
+import Supervision
+
+/// What a foreground run shows: the worker's own bytes on stdout, the agent's steps and Claudine's words on stderr.
+struct RunView: Sendable {
+    let isAgent: Bool
+    let json: Bool
+    let streamJSON: Bool
+    let verbose: Bool
+    let quiet: Bool
+
+    @Sendable func observer(_ prepared: PreparedAttempt) -> AttemptObserver {
+        var observer = AttemptObserver()
+        if !quiet {
+            observer.onNotice = { StandardError.say($0) }
+            if let gateway = prepared.gateway, gateway.credential.kind == Credential.Kind.none, isAgent, prepared.spec.agent != AgentDefinition.demo.name {
+                StandardError.say(
+                    "warning: no credential was found; the gateway will answer 401 (set ANTHROPIC_API_KEY, or log in with claude)")
+            }
+        }
+        guard !json else { return observer }
+        let readsResult = prepared.format == .claudeStreamJSON
+        let passesStdout = !readsResult || streamJSON
+        observer.paced = passesStdout
+        observer.onOutput = { piece in Self.pass(piece, stdout: passesStdout) }
+        if readsResult, !streamJSON, !quiet, verbose || StandardError.isTerminal {
+            let renderer = StepRenderer(width: Terminal.width, colour: StandardError.isTerminal && Colour.isWanted)
+            observer.onStep = { step in
+                if let line = renderer.line(step) { StandardError.write(line + "\n") }
+            }
+        }
+        return observer
+    }
+
+    /// The end of it: the record or the agent's last words on stdout, and on stderr why it did not go well.
+    func conclude(_ result: ForegroundRun.Result) throws {
+        let record = result.record
+        if json {
+            try StandardOutput.write(JSONText.encode(record, pretty: StandardOutput.isTerminal) + "\n")
+        } else if isAgent, !streamJSON, let text = record.result?.text, !text.isEmpty {
+            try StandardOutput.write(text.hasSuffix("\n") ? text : text + "\n")
+        }
+        guard let reason = record.reason, !quiet || record.state == .refused else { return }
+        var hint = result.hint ?? reason.detail?["fix"]?.stringValue
+        if record.state != .refused, hint == nil { hint = "claudine status \(record.taskId) has the record" }
+        StandardError.write(
+            Failure(reason.code.rawValue, reason.message, hint: hint, exitCode: 0).text)
+    }
+
+    private static func pass(_ piece: OutputPiece, stdout: Bool) -> Bool {
+        switch piece {
+        case .data(.stdout, let bytes, _): return !stdout || write(bytes, to: STDOUT_FILENO)
+        case .data(.stderr, let bytes, _):
+            _ = write(bytes, to: STDERR_FILENO)
+            return true
+        case .gap(let stream, let from, let to):
+            StandardError.say("\(to - from) bytes of \(stream) were not kept")
+            return true
+        }
+    }
+
+    /// - Returns: false when the reader is gone.
+    private static func write(_ bytes: Bytes, to descriptor: Int32) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                var one = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                poll(&one, 1, -1)
+            } else if errno != EINTR {
+                return false
+            }
+        }
+        return true
+    }
+}
+
+/// The width of the terminal behind stderr, in columns.
+enum Terminal {
+    static let width: Int = {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 100 }
+        return Int(size.ws_col)
+    }()
+}
