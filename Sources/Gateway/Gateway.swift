@@ -65,7 +65,9 @@ package final class Gateway: Sendable {
                     try pipeline.configureHTTPServerPipeline(
                         withErrorHandling: false, withEncoderConfiguration: .init(),
                         withDecoderLimitConfiguration: decoding)
-                    try pipeline.addHandler(CageConnection(configuration, dialer: dialer, ledger: ledger))
+                    try pipeline.addHandler(
+                        CageConnection(
+                            configuration, dialer: dialer, ledger: ledger, eventLoop: channel.eventLoop))
                 }
             }
         var listeners: [any Channel] = []

@@ -29,16 +29,19 @@ final class CageConnection: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var state = State.idle
     private var isReadHeld = false
-    private var deadline: Scheduled<Void>?
-    private var parked: UpstreamConnection?
-    private var parkDeadline: Scheduled<Void>?
+    private let patience: Patience
+    private let parking: ParkingPlace
 
-    init(_ configuration: GatewayConfiguration, dialer: UpstreamDialer, ledger: Ledger) {
+    init(
+        _ configuration: GatewayConfiguration, dialer: UpstreamDialer, ledger: Ledger, eventLoop: any EventLoop
+    ) {
         self.configuration = configuration
         self.dialer = dialer
         self.ledger = ledger
         requestRules = RequestRules(limits: configuration.limits)
         headerRules = HeaderRules(upstream: configuration.upstream, credential: configuration.credential)
+        patience = Patience(on: eventLoop)
+        parking = ParkingPlace(on: eventLoop, time: configuration.limits.parkTimeout)
     }
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
@@ -55,7 +58,7 @@ final class CageConnection: ChannelDuplexHandler {
 
         var exchange = Exchange(endpoint: endpoint, request: head)
         ledger.forwarded()
-        if let upstream = takeParked() {
+        if let upstream = parking.take() {
             upstream.client = self
             exchange.upstream = upstream
             state = .exchanging(exchange)
@@ -113,7 +116,7 @@ final class CageConnection: ChannelDuplexHandler {
         }
         pass(.body(.byteBuffer(body)), in: &exchange)
         state = .exchanging(exchange)
-        armBodyDeadline()
+        awaitBody()
     }
 
     private func endRequest() {
@@ -122,7 +125,7 @@ final class CageConnection: ChannelDuplexHandler {
         pass(.end(nil), in: &exchange)
         state = .exchanging(exchange)
         // From here on it is the upstream that takes its time; a model may think for many minutes.
-        disarm()
+        patience.end()
     }
 
     private func pass(_ part: HTTPClientRequestPart, in exchange: inout Exchange) {
@@ -185,14 +188,14 @@ final class CageConnection: ChannelDuplexHandler {
                     model: exchange.meter?.model, tokens: exchange.meter?.tokens ?? TokenCounts(), isTurn: isTurn,
                     milliseconds: (NIODeadline.now() - exchange.start).nanoseconds / 1_000_000)))
         if exchange.keepsUpstream, let upstream = exchange.upstream {
-            park(upstream)
+            parking.park(upstream)
         } else {
             exchange.upstream?.close()
         }
         guard exchange.keepsClient else { return leave(writing: .end(nil)) }
         // The next request may already be waiting, and is delivered from within this write: be ready for it.
         state = .idle
-        armHeadDeadline()
+        awaitHead()
         write(.end(nil))
         flushAnswer()
     }
@@ -251,7 +254,7 @@ final class CageConnection: ChannelDuplexHandler {
         write(.head(HTTPResponseHead(version: .http1_1, status: problem.status, headers: headers)))
         write(.body(.byteBuffer(body)))
         guard keepAlive else { return leave(writing: .end(nil)) }
-        armHeadDeadline()
+        awaitHead()
         write(.end(nil))
         flushAnswer()
     }
@@ -261,11 +264,11 @@ final class CageConnection: ChannelDuplexHandler {
     private func leave(writing part: HTTPServerResponsePart) {
         guard let context else { return }
         state = .leaving
-        takeParked()?.close()
+        parking.clear()
         context.writeAndFlush(wrapOutboundOut(part)).assumeIsolated().whenComplete { [weak self] _ in
             self?.context?.close(mode: .output, promise: nil)
         }
-        arm(Self.leaveTimeout) { $0.context?.close(promise: nil) }
+        patience.set(Self.leaveTimeout) { [weak self] in self?.context?.close(promise: nil) }
         resumeReading()
     }
 
@@ -273,53 +276,21 @@ final class CageConnection: ChannelDuplexHandler {
         context?.write(wrapOutboundOut(part), promise: nil)
     }
 
-    // MARK: Keeping the upstream's connection
-
-    private func park(_ upstream: UpstreamConnection) {
-        guard let context, upstream.isUsable else { return upstream.close() }
-        upstream.client = nil
-        upstream.resumeReading()
-        parked = upstream
-        parkDeadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(configuration.limits.parkTimeout))
-        {
-            [weak self] in self?.takeParked()?.close()
-        }
-    }
-
-    private func takeParked() -> UpstreamConnection? {
-        parkDeadline?.cancel()
-        parkDeadline = nil
-        defer { parked = nil }
-        return parked.flatMap { $0.isUsable ? $0 : nil }
-    }
-
     // MARK: Patience
 
-    private func arm(_ time: Duration, _ action: @escaping (CageConnection) -> Void) {
-        deadline?.cancel()
-        deadline = context?.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(time)) { [weak self] in
-            if let self { action(self) }
-        }
-    }
-
-    private func disarm() {
-        deadline?.cancel()
-        deadline = nil
-    }
-
     /// Also ends a connection that is merely kept: the cage opens another when it needs one.
-    private func armHeadDeadline() {
-        arm(configuration.limits.headTimeout) { $0.context?.close(promise: nil) }
+    private func awaitHead() {
+        patience.set(configuration.limits.headTimeout) { [weak self] in self?.context?.close(promise: nil) }
     }
 
-    private func armBodyDeadline() {
-        arm(configuration.limits.bodyTimeout) { $0.bodyOverdue() }
+    private func awaitBody() {
+        patience.set(configuration.limits.bodyTimeout) { [weak self] in self?.bodyOverdue() }
     }
 
     private func bodyOverdue() {
         guard case .exchanging(let exchange) = state else { return }
         // It is the upstream that does not take more, not the cage that does not send.
-        guard !isReadHeld else { return armBodyDeadline() }
+        guard !isReadHeld else { return awaitBody() }
         exchange.upstream?.close()
         refuse(.bodyTimeout, exchange.request)
     }
@@ -350,11 +321,11 @@ final class CageConnection: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        armHeadDeadline()
+        awaitHead()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        disarm()
+        patience.end()
         self.context = nil
     }
 
@@ -362,9 +333,9 @@ final class CageConnection: ChannelDuplexHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             guard case .idle = state else { return }
-            disarm()
+            patience.end()
             begin(head)
-            if case .exchanging = state { armBodyDeadline() }
+            if case .exchanging = state { awaitBody() }
         case .body(let bytes): forward(bytes)
         case .end: endRequest()
         }
@@ -386,8 +357,8 @@ final class CageConnection: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        disarm()
-        takeParked()?.close()
+        patience.end()
+        parking.clear()
         if case .exchanging(let exchange) = state {
             exchange.upstream?.close()
             ledger.record(
