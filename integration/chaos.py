@@ -14,7 +14,7 @@ import sqlite3
 import sys
 import time
 
-from harness import NONCE, Process, Running, Suite, World, expect, marked, wait_until
+from harness import Process, Running, Suite, World, expect, marked, wait_until
 
 suite = Suite("chaos", __doc__ or "")
 

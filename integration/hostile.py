@@ -20,7 +20,7 @@ import tty
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import NONCE, Process, Skip, Suite, World, children, expect, kill_all, marked, members, wait_until
+from harness import Process, Skip, Suite, World, children, expect, marked, members, wait_until
 
 suite = Suite("hostile", __doc__ or "")
 

@@ -1,0 +1,73 @@
+# What there is to do here; `make help` lists it. Everything works from a clean clone with a Swift 6.3 toolchain.
+
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+CHAOS_ROUNDS ?= 200
+
+# swiftbuild, the other build system, cannot build Embedded Swift.
+SWIFT_BUILD := swift build --build-system native
+# Not the first python3 on the PATH: tests run it as an ordinary user, too.
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3) -B
+RELEASE := CLAUDINE_BIN=$(CURDIR)/.build/release
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build release install test unit integration demo bench chaos hostile e2e-claude fuzz format lint docs clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+deps: ## install the missing system packages (apt-get; sudo if not root)
+	@integration/deps.sh
+
+build: deps ## build everything (debug)
+	$(SWIFT_BUILD)
+
+# Two calls: --static-swift-stdlib holds for a whole build, and Embedded Swift cannot be built with it.
+release: deps ## build the two executables for use
+	$(SWIFT_BUILD) -c release --product claudine --static-swift-stdlib
+	$(SWIFT_BUILD) -c release --product claudine-shepherd
+
+install: release ## install into PREFIX (default /usr/local)
+	install -D -m 755 .build/release/claudine "$(DESTDIR)$(PREFIX)/bin/claudine"
+	install -D -m 755 .build/release/claudine-shepherd "$(DESTDIR)$(PREFIX)/libexec/claudine/claudine-shepherd"
+
+test: deps lint unit integration ## everything a merge must pass
+
+# One debug build is both: the unit tests, and the executables that the whole-program tests run.
+unit: deps
+	$(SWIFT_BUILD) --build-tests
+	swift test --build-system native --skip-build --disable-xctest
+
+integration:
+	$(PYTHON) integration/run_all.py
+
+demo: build ## run the bundled agent in a strict cage and show what came of it
+	@$(PYTHON) integration/demo.py
+
+bench: release ## measure beside bubblewrap, unshare, firejail and a bare spawn
+	$(RELEASE) $(PYTHON) integration/bench.py
+
+chaos: build ## kill and stop at random (CHAOS_ROUNDS=200)
+	$(PYTHON) integration/chaos.py --rounds $(CHAOS_ROUNDS)
+	$(PYTHON) integration/orphans.py
+
+hostile: build ## attack the cage from inside
+	$(PYTHON) integration/hostile.py
+
+e2e-claude: build ## the real Claude Code against a scripted API
+	$(PYTHON) integration/e2e_claude.py
+
+fuzz: ## fuzz the protocol's decoders (FUZZ_SECONDS=60)
+	$(PYTHON) integration/fuzz.py --seconds $(FUZZ_SECONDS)
+
+format: ## format the Swift sources in place
+	swift format --in-place --parallel --recursive Package.swift Sources Tests integration/fuzz
+
+lint: ## check the formatting and the style of the Swift sources
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests integration/fuzz
+
+docs: ## check that the documentation's links and paths exist
+	$(PYTHON) integration/docs_check.py
+
+clean: ## remove what was built
+	rm -rf .build .build-standard
