@@ -42,6 +42,7 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
         .target(name: "CCage", cSettings: cFlags),
+        .target(name: "Polling", swiftSettings: strict),
         .target(name: "ShepherdProtocol", swiftSettings: strict),
         .target(name: "ShepherdProtocolEmbedded", swiftSettings: shepherd),
         .executableTarget(
@@ -60,8 +61,8 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
-            name: "Store", dependencies: [.product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
-        .target(name: "OutputLog", dependencies: ["ShepherdProtocol"], swiftSettings: strict),
+            name: "Store", dependencies: ["Polling", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+        .target(name: "OutputLog", dependencies: ["Polling", "ShepherdProtocol"], swiftSettings: strict),
         .target(
             name: "Agents", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")],
             resources: [.embedInCode("demo-agent.sh")],
@@ -78,7 +79,7 @@ let package = Package(
         .target(
             name: "Supervision",
             dependencies: [
-                "CCage", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents", "Gateway",
+                "CCage", "Polling", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents", "Gateway",
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -1,6 +1,6 @@
-import Dispatch
 import GRDB
 import Glibc
+import Polling
 import Synchronization
 
 /// The file that every committed transaction pokes, so that other processes notice at once. It carries no information, and
@@ -40,39 +40,25 @@ extension Store {
 
 /// Calls back when the doorbell rings: by inotify, or where that cannot be had by asking SQLite every 50 ms.
 private final class Doorbell: Sendable {
-    // libdispatch's objects may be used from any thread; their Swift protocols do not say so.
-    private nonisolated(unsafe) let sources: [any DispatchSourceProtocol]
+    private let watch: PollThread
 
     init(_ store: Store, _ callback: @escaping @Sendable () -> Void) {
-        let queue = DispatchQueue(label: "Store.doorbell")
         let inotify = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
-        let timer = DispatchSource.makeTimerSource(queue: queue)
         if inotify >= 0, inotify_add_watch(inotify, store.paths.doorbell, UInt32(IN_MODIFY)) >= 0 {
-            let events = DispatchSource.makeReadSource(fileDescriptor: inotify, queue: queue)
-            events.setEventHandler {
+            watch = PollThread([inotify], tick: 1000, onTick: callback) { _ in
                 var discarded = [UInt8](repeating: 0, count: 4096)
                 while read(inotify, &discarded, discarded.count) > 0 {}
                 callback()
+                return true
             }
-            events.setCancelHandler { close(inotify) }
-            timer.setEventHandler(handler: callback)
-            timer.schedule(deadline: .now() + 1, repeating: 1)
-            events.activate()
-            timer.activate()
-            sources = [events, timer]
         } else {
             if inotify >= 0 { close(inotify) }
             let seen = LastVersion(store)
-            timer.setEventHandler { if seen.isWorthTelling() { callback() } }
-            timer.schedule(deadline: .now() + .milliseconds(50), repeating: .milliseconds(50))
-            timer.activate()
-            sources = [timer]
+            watch = PollThread([], tick: 50, onTick: { if seen.isWorthTelling() { callback() } }) { _ in true }
         }
     }
 
-    func cancel() {
-        for source in sources { source.cancel() }
-    }
+    func cancel() { watch.cancel() }
 }
 
 /// What SQLite says changes with every commit: `data_version` for others' and `total_changes` for our own.

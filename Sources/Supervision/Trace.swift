@@ -9,7 +9,8 @@ package enum Trace {
 
     package static func mark(_ name: StaticString) {
         guard isOn else { return }
-        let line = "trace: \(name) \((cage_boottime() - start) / 1000)\n"
+        let begin = start
+        let line = "trace: \(name) \((cage_boottime() - begin) / 1000)\n"
         _ = line.withCString { write(2, $0, strlen($0)) }
     }
 }

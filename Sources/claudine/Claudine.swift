@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// The command line: everything `claudine` can be asked to do.
 @main
@@ -23,6 +24,8 @@ struct Claudine: AsyncParsableCommand {
 
     static func main() async {
         StandardDescriptors.open()
+        // A reader that goes away is seen as EPIPE where it matters; it must not end a supervisor.
+        signal(SIGPIPE, SIG_IGN)
         do {
             let arguments = try RawArguments.checked()
             do {

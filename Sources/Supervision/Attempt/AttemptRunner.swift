@@ -1,6 +1,5 @@
 import CCage
 package import Agents
-import Dispatch
 import Gateway
 import Glibc
 package import OutputLog
@@ -71,7 +70,9 @@ package struct AttemptRunner {
             return
         }
         let changes = Task { [store, post] in for await _ in store.changes() { post.yield(.storeChanged) } }
-        let clock = ticking()
+        let clock = Task { [post] in
+            while (try? await Task.sleep(for: .seconds(Silence.tick))) != nil { post.yield(.tick) }
+        }
         defer {
             changes.cancel()
             clock.cancel()
@@ -114,14 +115,6 @@ package struct AttemptRunner {
         }
     }
 
-    private func ticking() -> any DispatchSourceTimer {
-        let timer = DispatchSource.makeTimerSource(queue: .global())
-        timer.schedule(deadline: .now() + .seconds(Silence.tick), repeating: .seconds(Silence.tick))
-        let post = post
-        timer.setEventHandler { post.yield(.tick) }
-        timer.activate()
-        return timer
-    }
 
     private mutating func arm(_ hello: Hello) throws(StoreError) {
         guard hello.oldestVersion <= Frame.version, Frame.version <= hello.newestVersion, hello.lockHeld else {

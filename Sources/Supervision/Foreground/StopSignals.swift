@@ -1,33 +1,43 @@
-import Dispatch
 import Glibc
+import Polling
 import Synchronization
 
 /// SIGINT, SIGTERM and SIGHUP as wishes to stop; from the second on they are repeated ones.
+///
+/// The handler writes the signal's number to a pipe (signal-safety(7)), a thread reads it.
 final class StopSignals: Sendable {
-    // libdispatch's objects may be used from any thread; their Swift protocols do not say so.
-    private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
+    private static let numbers = [SIGINT, SIGTERM, SIGHUP]
+    private let watch: PollThread
 
     init(_ handler: @escaping @Sendable (Int32, _ isRepeated: Bool) -> Void) {
-        let queue = DispatchQueue(label: "claudine.signals")
+        var ends: [Int32] = [-1, -1]
+        if pipe(&ends) == 0 { for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) } }
+        let reading = ends[0]
         let seen = Mutex(0)
-        sources = [SIGINT, SIGTERM, SIGHUP].map { number in
-            // The default action would end us before the source hears of it.
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                let isRepeated = seen.withLock { count in
-                    count += 1
-                    return count > 1
-                }
-                handler(number, isRepeated)
+        watch = PollThread([reading]) { _ in
+            var number: UInt8 = 0
+            guard read(reading, &number, 1) == 1 else { return false }
+            let isRepeated = seen.withLock { count in
+                count += 1
+                return count > 1
             }
-            source.activate()
-            return source
+            handler(Int32(number), isRepeated)
+            return true
+        }
+        signalPipe = ends[1]
+        for number in Self.numbers {
+            signal(number) { number in
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(signalPipe, &byte, 1)
+            }
         }
     }
 
     func cancel() {
-        for source in sources { source.cancel() }
-        for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_DFL) }
+        for number in Self.numbers { signal(number, SIG_DFL) }
+        watch.cancel()
     }
 }
+
+/// Where the handler writes to: a plain number with a constant initial value, so that reading it runs no initialiser.
+private nonisolated(unsafe) var signalPipe: Int32 = -1

@@ -4,6 +4,7 @@ import Glibc
 final class HandoffSocket {
     let descriptor: Int32
     private let events: (ShepherdEvent) -> Void
+    private var isOpen = true
 
     init(_ descriptor: Int32, events: @escaping (ShepherdEvent) -> Void) {
         self.descriptor = descriptor
@@ -12,15 +13,17 @@ final class HandoffSocket {
 
     /// - Returns: false when the other ends are closed.
     func drain() -> Bool {
-        while true {
+        while isOpen {
             var tag: UInt8 = 0
             var passed: Int32 = -1
             let count = receive(&tag, &passed)
             if count < 0 {
                 if errno == EINTR { continue }
-                return errno == EAGAIN
+                isOpen = errno == EAGAIN
+                return isOpen
             }
-            guard count > 0 else { return false }
+            isOpen = count > 0
+            guard isOpen else { break }
             guard passed >= 0 else { continue }
             switch tag {
             case UInt8(ascii: "P"): events(.initPidfd(passed))
@@ -28,6 +31,7 @@ final class HandoffSocket {
             default: close(passed)
             }
         }
+        return false
     }
 
     private func receive(_ tag: inout UInt8, _ passed: inout Int32) -> Int {

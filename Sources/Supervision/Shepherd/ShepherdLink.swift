@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Polling
 import ShepherdProtocol
 
 /// What comes from a shepherd, in the order it came.
@@ -16,27 +17,25 @@ enum ShepherdEvent: Sendable {
 /// The two pipes and the socket to one shepherd.
 ///
 /// Commands go out in order on a queue of their own, so that a stopped shepherd never blocks its supervisor; reports come in as
-/// events, from one queue, one call at a time.
+/// events, from one thread, one call at a time.
 final class ShepherdLink: Sendable {
     private let outgoing: Outgoing
-    // libdispatch's objects may be used from any thread; their Swift protocols do not say so.
-    private nonisolated(unsafe) let sources: [any DispatchSourceRead]
+    private let incoming: PollThread
 
     init(
         commands: consuming Descriptor, reports: consuming Descriptor, handoff: consuming Descriptor,
         events: @escaping @Sendable (ShepherdEvent) -> Void
     ) {
         outgoing = Outgoing(commands.release())
-        let queue = DispatchQueue(label: "claudine.shepherd.reports")
         reports.setNonblocking()
         handoff.setNonblocking()
-        let incoming = Incoming(reports.release(), events: events)
-        let handedOver = HandoffSocket(handoff.release(), events: events)
-        sources = [
-            Self.source(incoming.descriptor, queue) { incoming.drain() },
-            Self.source(handedOver.descriptor, queue) { handedOver.drain() },
-        ]
-        for source in sources { source.activate() }
+        let reading = Incoming(reports.release(), events: events)
+        let handing = HandoffSocket(handoff.release(), events: events)
+        incoming = PollThread([reading.descriptor, handing.descriptor]) { index in
+            // The hand-off first: what came before a report is known when the report is acted on.
+            let isOpen = handing.drain()
+            return index == 0 ? reading.drain() : isOpen
+        }
     }
 
     func send(_ command: Command) { outgoing.send(command) }
@@ -44,17 +43,7 @@ final class ShepherdLink: Sendable {
     /// Closes our ends; a shepherd that still runs takes that as our death.
     func close() {
         outgoing.finish()
-        for source in sources { source.cancel() }
-    }
-
-    /// `drain` says false at the end.
-    private static func source(
-        _ descriptor: Int32, _ queue: DispatchQueue, _ drain: @escaping () -> Bool
-    ) -> any DispatchSourceRead {
-        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-        source.setEventHandler { if !drain() { source.cancel() } }
-        source.setCancelHandler { Glibc.close(descriptor) }
-        return source
+        incoming.cancel()
     }
 }
 

@@ -46,6 +46,8 @@ struct RunView: Sendable {
             try StandardOutput.write(text.hasSuffix("\n") ? text : text + "\n")
         }
         guard let reason = record.reason, !quiet || record.state == .refused else { return }
+        // A command's own exit is its own business, as in any shell.
+        if record.command != nil, reason.code == .exitNonzero || reason.code == .exitSignal { return }
         var hint = result.hint ?? reason.detail?["fix"]?.stringValue
         if record.state != .refused, hint == nil { hint = "claudine status \(record.taskId) has the record" }
         StandardError.write(
