@@ -28,7 +28,9 @@ struct MountedView {
 extension HostFacts {
     /// A merged-usr machine that does not exist.
     static func example(home: String?, landlock: Int = 7) -> HostFacts {
-        let directories = ["usr", "etc", "opt", "home", "root", "var", "tmp", "run", "srv", "mnt", "proc", "sys", "dev"]
+        let directories = [
+            "usr", "etc", "opt", "home", "root", "var", "tmp", "run", "srv", "mnt", "proc", "sys", "dev",
+        ]
         var top = Dictionary(uniqueKeysWithValues: directories.map { ($0, Entry.directory) })
         for name in ["bin", "sbin", "lib", "lib64"] { top[name] = .link("usr/" + name) }
         return HostFacts(
@@ -66,16 +68,27 @@ extension CageRequest {
     func theViewIsRightWhereverThingsLie(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let homes: [String?] = ["/root", "/home/u", "/opt/ci", "/var/lib/ci", "/data/people/u", "/usr/sbin", nil]
-        let workspaces = ["/root/x", "/home/u/p/q", "/home/v", "/tmp/w", "/var/tmp/a/b", "/srv", "/mnt/d/x", "/work/p",
-            "/opt/ci/x", "/data/people/u/x", "/usr/src/app", "/var/lib/ci/w", "/run/w", "/etc/nixos"]
-        let states = ["/root/.local/state/claudine", "/home/u/.local/state/claudine", "/var/lib/claudine", "/srv/claudine",
-            "/tmp/s/state", "/opt/ci/state", "/data/people/u/.state", "/work/state"]
-        let programs = ["/home/u/.local/share/agent", "/root/bin/agent", "/usr/lib/agent", "/opt/agent/bin", "/tmp/agent",
-            "/work/p/node_modules/agent", "/data/agent", "/usr/src"]
+        let workspaces = [
+            "/root/x", "/home/u/p/q", "/home/v", "/tmp/w", "/var/tmp/a/b", "/srv", "/mnt/d/x", "/work/p",
+            "/opt/ci/x", "/data/people/u/x", "/usr/src/app", "/var/lib/ci/w", "/run/w", "/etc/nixos",
+        ]
+        let states = [
+            "/root/.local/state/claudine", "/home/u/.local/state/claudine", "/var/lib/claudine", "/srv/claudine",
+            "/tmp/s/state", "/opt/ci/state", "/data/people/u/.state", "/work/state",
+        ]
+        let programs = [
+            "/home/u/.local/share/agent", "/root/bin/agent", "/usr/lib/agent", "/opt/agent/bin", "/tmp/agent",
+            "/work/p/node_modules/agent", "/data/agent", "/usr/src", "/home/u/p", "/mnt/d", "/var/lib/ci/w/bin",
+        ]
         for _ in 0..<150 {
-            let (home, workspace) = (homes[Int.random(in: 0..<7, using: &random)], workspaces.randomElement(using: &random) ?? "")
+            let (home, workspace) = (
+                homes[Int.random(in: 0..<7, using: &random)], workspaces.randomElement(using: &random) ?? ""
+            )
             let state = states.randomElement(using: &random) ?? ""
-            let shown = programs.shuffled(using: &random).prefix(Int.random(in: 0..<4, using: &random))
+            let shown = programs.shuffled(using: &random).prefix(Int.random(in: 0..<5, using: &random)).filter {
+                program in
+                ![home, state].contains { $0.map { RealPath.isPath($0, within: program) } ?? false }
+            }
             let inside = RealPath.isPath(workspace, within: state) || RealPath.isPath(state, within: workspace)
             guard !inside, workspace != home else { continue }
             let name = PolicyLibrary.builtInNames.randomElement(using: &random) ?? ""
@@ -92,7 +105,9 @@ extension CageRequest {
             #expect(seen.map { $0.readOnly == (mode == .readonly) } ?? true, scene)
             #expect(view.host(at: "/home/agent/.claude")?.path == state + "/attempts/t/home/.claude", scene)
             #expect(view.host(at: "/etc/passwd")?.path == state + "/attempts/t/1/etc/passwd", scene)
-            for secret in [state, state + "/claudine.db", state + "/attempts/other/home", "/etc/shadow", "/etc/ssh/example_key"] {
+            for secret in [
+                state, state + "/claudine.db", state + "/attempts/other/home", "/etc/shadow", "/etc/ssh/example_key",
+            ] {
                 #expect(view.host(at: secret)?.path != secret, scene)
             }
             if let home {
@@ -194,7 +209,10 @@ extension CageRequest {
         #expect(order.pidMax == 0)
     }
 
-    @Test(arguments: [(0, 0, 0), (1, 0x1fff, 0), (2, 0x3fff, 0), (3, 0x7fff, 0), (5, 0xffff, 0), (6, 0xffff, 3), (9, 0xffff, 3)] as [(Int, UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (0, 0, 0), (1, 0x1fff, 0), (2, 0x3fff, 0), (3, 0x7fff, 0), (5, 0xffff, 0), (6, 0xffff, 3), (9, 0xffff, 3),
+        ] as [(Int, UInt64, UInt64)])
     func landlockFitsTheKernel(abi: Int, files: UInt64, scopes: UInt64) throws {
         let order = try CageCompiler().compile(
             builtIn("strict"), for: .example(workspace: "/w/x", state: "/root/s"),
@@ -270,18 +288,39 @@ extension CageRequest {
         #expect(view.host(at: data + "/x")?.readOnly == true)
         #expect(view.host(at: data + "/secret/x") == nil)
 
-        #expect(refusal { try self.order("strict") { $0.filesystem.read = [PathGrant(path: "/nowhere/at/all")] } }?.code == .config)
-        #expect(refusal { try self.order("strict", home: directory.path) {
-            $0.filesystem.deny.append("~/data")
-            $0.filesystem.write = [PathGrant(path: "~/data/secret")]
-        } }?.detail["bound"] == "not denied")
-        #expect(refusal { try self.order("strict", state: data) { $0.filesystem.read = [PathGrant(path: data + "/secret")] } }?.code == .config)
-        #expect(refusal { try self.order("strict") { $0.filesystem.read = [PathGrant(path: "/home")] } }?.code == .config)
+        #expect(
+            refusal { try self.order("strict") { $0.filesystem.read = [PathGrant(path: "/nowhere/at/all")] } }?.code
+                == .config)
+        #expect(
+            refusal {
+                try self.order("strict", home: directory.path) {
+                    $0.filesystem.deny.append("~/data")
+                    $0.filesystem.write = [PathGrant(path: "~/data/secret")]
+                }
+            }?.detail["bound"] == "not denied")
+        #expect(
+            refusal {
+                try self.order("strict", state: data) { $0.filesystem.read = [PathGrant(path: data + "/secret")] }
+            }?.code == .config)
+        #expect(
+            refusal { try self.order("strict") { $0.filesystem.read = [PathGrant(path: "/home")] } }?.code == .config)
     }
 
     @Test(arguments: ["/root", "/", "/home", "/root/.local", "/root/.local/state/claudine/x"])
     func programsDoNotOpenTheHome(program: String) {
         #expect(refusal { try order("standard", programs: [program]) }?.code == .policy)
+    }
+
+    @Test func aStateDirectoryBehindALinkIsHiddenToo() throws {
+        let directory = try TemporaryDirectory()
+        try directory.make("real/state")
+        #expect(symlink(directory.path + "/real", directory.path + "/link") == 0)
+        let order = try order("strict", state: directory.path + "/link/state") {
+            $0.filesystem.read = [PathGrant(path: directory.path + "/real")]
+        }
+        let view = MountedView(steps: order.mounts)
+        #expect(view.host(at: directory.path + "/real/other") != nil)
+        #expect(view.host(at: directory.path + "/real/state/claudine.db") == nil)
     }
 
     @Test func aWorkspaceInASecretIsRefused() {

@@ -46,7 +46,8 @@ import Testing
     }
 
     @Test(arguments: [
-        LimitRequest(wall: .limited(TimeSpan(milliseconds: 0))), LimitRequest(idle: .limited(TimeSpan(milliseconds: 0))),
+        LimitRequest(wall: .limited(TimeSpan(milliseconds: 0))),
+        LimitRequest(idle: .limited(TimeSpan(milliseconds: 0))),
         LimitRequest(memory: .limited(ByteSize(bytes: 0))), LimitRequest(processes: 0), LimitRequest(processes: -1),
         LimitRequest(outputLimit: .limited(ByteSize(bytes: 0))),
     ])
@@ -65,7 +66,9 @@ import Testing
                 func size() -> Bound<ByteSize>? { number().map { .limited(ByteSize(bytes: $0)) } }
                 func number() -> UInt64? {
                     let kind = Int.random(in: 0..<3, using: &random)
-                    return kind == 0 ? nil : UInt64.random(in: 0...(.max), using: &random) >> UInt64.random(in: 0..<64, using: &random)
+                    return kind == 0
+                        ? nil
+                        : UInt64.random(in: 0...(.max), using: &random) >> UInt64.random(in: 0..<64, using: &random)
                 }
                 let request = LimitRequest(
                     wall: time(), idle: time(), memory: size(), processes: number().flatMap { Int(exactly: $0) },

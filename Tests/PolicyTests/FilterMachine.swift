@@ -16,7 +16,10 @@ struct FilterMachine {
         for start in stride(from: 0, to: bytes.count, by: 8) {
             let item = bytes[start..<start + 8].map(UInt32.init)
             program.append(
-                (UInt16(item[0] | item[1] << 8), Int(item[2]), Int(item[3]), item[4] | item[5] << 8 | item[6] << 16 | item[7] << 24))
+                (
+                    UInt16(item[0] | item[1] << 8), Int(item[2]), Int(item[3]),
+                    item[4] | item[5] << 8 | item[6] << 16 | item[7] << 24
+                ))
         }
     }
 

@@ -135,11 +135,12 @@ import Testing
         #expect(refusal { try library.load(huge) }?.detail["bound"] == "at most 262144 bytes")
     }
 
-    @Test(arguments: [
-        (["CLAUDINE_CONFIG_DIR": "/c", "XDG_CONFIG_HOME": "/x", "HOME": "/h"], "/c/policies"),
-        (["XDG_CONFIG_HOME": "/x", "HOME": "/h"], "/x/claudine/policies"),
-        (["XDG_CONFIG_HOME": "relative", "HOME": "/h"], "/h/.config/claudine/policies"),
-    ] as [([String: String], String)])
+    @Test(
+        arguments: [
+            (["CLAUDINE_CONFIG_DIR": "/c", "XDG_CONFIG_HOME": "/x", "HOME": "/h"], "/c/policies"),
+            (["XDG_CONFIG_HOME": "/x", "HOME": "/h"], "/x/claudine/policies"),
+            (["XDG_CONFIG_HOME": "relative", "HOME": "/h"], "/h/.config/claudine/policies"),
+        ] as [([String: String], String)])
     func directoriesFollowTheEnvironment(environment: [String: String], first: String) {
         #expect(PolicyLibrary(environment: environment).directories == [first, "/etc/claudine/policies"])
     }

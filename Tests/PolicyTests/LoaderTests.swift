@@ -17,54 +17,133 @@ import Testing
         Mistake(replace: "schema = 1", with: "schema = 2", key: "schema", bound: "1 to 1", found: "2"),
         Mistake(replace: "name = \"strict\"", with: "name = \"Strict\"", key: "name", bound: "a-z", found: "Strict"),
         Mistake(replace: "name = \"strict\"", with: "name = 3", key: "name", bound: "string", found: "integer"),
-        Mistake(replace: "wall_time = \"30m\"", with: "wall_tine = \"30m\"", key: "process.wall_tine", bound: "wall_time", found: "wall_tine"),
-        Mistake(replace: "wall_time = \"30m\"", with: "wall_time = 30", key: "process.wall_time", bound: "30s", found: "integer"),
-        Mistake(replace: "wall_time = \"30m\"", with: "wall_time = \"30\"", key: "process.wall_time", bound: "30s", found: "30"),
-        Mistake(replace: "wall_time = \"30m\"", with: "wall_time = \"999ms\"", key: "process.wall_time", bound: "1s to unlimited", found: "999ms"),
-        Mistake(replace: "kill_grace = \"5s\"", with: "kill_grace = \"unlimited\"", key: "process.kill_grace", bound: "30s", found: "unlimited"),
-        Mistake(replace: "kill_grace = \"5s\"", with: "kill_grace = \"11m\"", key: "process.kill_grace", bound: "0s to 10m", found: "11m"),
+        Mistake(
+            replace: "wall_time = \"30m\"", with: "wall_tine = \"30m\"", key: "process.wall_tine", bound: "wall_time",
+            found: "wall_tine"),
+        Mistake(
+            replace: "wall_time = \"30m\"", with: "wall_time = 30", key: "process.wall_time", bound: "30s",
+            found: "integer"),
+        Mistake(
+            replace: "wall_time = \"30m\"", with: "wall_time = \"30\"", key: "process.wall_time", bound: "30s",
+            found: "30"),
+        Mistake(
+            replace: "wall_time = \"30m\"", with: "wall_time = \"999ms\"", key: "process.wall_time",
+            bound: "1s to unlimited", found: "999ms"),
+        Mistake(
+            replace: "kill_grace = \"5s\"", with: "kill_grace = \"unlimited\"", key: "process.kill_grace", bound: "30s",
+            found: "unlimited"),
+        Mistake(
+            replace: "kill_grace = \"5s\"", with: "kill_grace = \"11m\"", key: "process.kill_grace", bound: "0s to 10m",
+            found: "11m"),
         Mistake(replace: "nice = 10", with: "nice = 20", key: "process.nice", bound: "0 to 19", found: "20"),
-        Mistake(replace: "nice = 10", with: "nice = 1.5", key: "process.nice", bound: "integer", found: "floating-point number"),
-        Mistake(replace: "oom_score_adj = 1000", with: "oom_score_adj = -1", key: "process.oom_score_adj", bound: "0 to 1000", found: "-1"),
-        Mistake(replace: "nested_sandbox = false", with: "nested_sandbox = \"no\"", key: "process.nested_sandbox", bound: "true or false", found: "string"),
-        Mistake(replace: "processes = 512", with: "processes = 15", key: "limits.processes", bound: "16 to 4194304", found: "15"),
-        Mistake(replace: "processes = 512", with: "processes = \"512\"", key: "limits.processes", bound: "integer", found: "string"),
+        Mistake(
+            replace: "nice = 10", with: "nice = 1.5", key: "process.nice", bound: "integer",
+            found: "floating-point number"),
+        Mistake(
+            replace: "oom_score_adj = 1000", with: "oom_score_adj = -1", key: "process.oom_score_adj",
+            bound: "0 to 1000", found: "-1"),
+        Mistake(
+            replace: "nested_sandbox = false", with: "nested_sandbox = \"no\"", key: "process.nested_sandbox",
+            bound: "true or false", found: "string"),
+        Mistake(
+            replace: "processes = 512", with: "processes = 15", key: "limits.processes", bound: "16 to 4194304",
+            found: "15"),
+        Mistake(
+            replace: "processes = 512", with: "processes = \"512\"", key: "limits.processes", bound: "integer",
+            found: "string"),
         Mistake(replace: "memory = \"4G\"", with: "memory = \"4g\"", key: "limits.memory", bound: "4G", found: "4g"),
-        Mistake(replace: "memory = \"4G\"", with: "memory = \"1M\"", key: "limits.memory", bound: "16M to unlimited", found: "1M"),
-        Mistake(replace: "head = \"1M\"", with: "head = \"unlimited\"", key: "limits.output.head", bound: "512M", found: "unlimited"),
-        Mistake(replace: "root = \"system-ro\"", with: "root = \"system\"", key: "filesystem.root", bound: "system-ro, host-ro, host-rw", found: "system"),
-        Mistake(replace: "root = \"system-ro\"", with: "root = \"minimal\"", key: "filesystem.root", bound: "system-ro", found: "minimal"),
+        Mistake(
+            replace: "memory = \"4G\"", with: "memory = \"1M\"", key: "limits.memory", bound: "16M to unlimited",
+            found: "1M"),
+        Mistake(
+            replace: "head = \"1M\"", with: "head = \"unlimited\"", key: "limits.output.head", bound: "512M",
+            found: "unlimited"),
+        Mistake(
+            replace: "root = \"system-ro\"", with: "root = \"system\"", key: "filesystem.root",
+            bound: "system-ro, host-ro, host-rw", found: "system"),
+        Mistake(
+            replace: "root = \"system-ro\"", with: "root = \"minimal\"", key: "filesystem.root", bound: "system-ro",
+            found: "minimal"),
         Mistake(replace: "read = []", with: "read = [\"data\"]", key: "filesystem.read", bound: "/", found: "data"),
-        Mistake(replace: "read = []", with: "read = [\"/a/../b\"]", key: "filesystem.read", bound: "..", found: "/a/../b"),
+        Mistake(
+            replace: "read = []", with: "read = [\"/a/../b\"]", key: "filesystem.read", bound: "..", found: "/a/../b"),
         Mistake(replace: "read = []", with: "read = [\"/\"]", key: "filesystem.read", bound: "everything", found: "/"),
-        Mistake(replace: "read = []", with: "read = [{ path = \"/a\", option = true }]", key: "filesystem.read.option", bound: "path, optional", found: "option"),
+        Mistake(
+            replace: "read = []", with: "read = [{ path = \"/a\", option = true }]", key: "filesystem.read.option",
+            bound: "path, optional", found: "option"),
         Mistake(replace: "read = []", with: "read = [3]", key: "filesystem.read", bound: "optional", found: "integer"),
-        Mistake(replace: "deny = [\"@secrets\"]", with: "deny = [\"@secret\"]", key: "filesystem.deny", bound: "@secrets", found: "@secret"),
-        Mistake(replace: "deny = [\"@secrets\"]", with: "deny = [\"@secrets\", \"@secrets\"]", key: "filesystem.deny", bound: "once", found: "@secrets"),
-        Mistake(replace: "tmp = { size = \"1G\", exec = true }", with: "tmp = { size = \"1G\" }", key: "filesystem.tmp.exec", bound: "given", found: ""),
-        Mistake(replace: "tmp = { size = \"1G\", exec = true }", with: "tmp = \"1G\"", key: "filesystem.tmp", bound: "table", found: "string"),
-        Mistake(replace: "home = { mode = \"private\" }", with: "home = { mode = \"private\", size = \"1G\" }", key: "filesystem.home.size", bound: "memory", found: "size"),
-        Mistake(replace: "home = { mode = \"private\" }", with: "home = { mode = \"memory\" }", key: "filesystem.home.size", bound: "given", found: ""),
-        Mistake(replace: "mode = \"direct\"", with: "mode = \"review\"", key: "workspace.mode", bound: "direct, readonly, scratch", found: "review"),
-        Mistake(replace: "protect = [\"@exec-on-open\"]", with: "protect = [\"../x\"]", key: "workspace.protect", bound: "..", found: "../x"),
-        Mistake(replace: "protect = [\"@exec-on-open\"]", with: "protect = [\"/etc\"]", key: "workspace.protect", bound: "below", found: "/etc"),
-        Mistake(replace: "mode = \"api-only\"", with: "mode = \"hosts\"", key: "network.mode", bound: "none, api-only, open", found: "hosts"),
-        Mistake(replace: "api = \"gateway\"", with: "api = \"env\"", key: "credentials.api", bound: "gateway", found: "env"),
-        Mistake(replace: "inherit = [\"LANG\"", with: "inherit = [\"LD_PRELOAD\"", key: "environment.inherit", bound: "code", found: "LD_PRELOAD"),
-        Mistake(replace: "inherit = [\"LANG\"", with: "inherit = [\"HOME\"", key: "environment.inherit", bound: "cage", found: "HOME"),
-        Mistake(replace: "inherit = [\"LANG\"", with: "inherit = [\"*\"", key: "environment.inherit", bound: "PREFIX*", found: "*"),
-        Mistake(replace: "inherit = [\"LANG\"", with: "inherit = [\"ANTHROPIC_API_KEY\"", key: "environment.inherit", bound: "env", found: "ANTHROPIC_API_KEY"),
-        Mistake(replace: "set = {}", with: "set = { PATH = \"/x\" }", key: "environment.set", bound: "cage", found: "PATH"),
+        Mistake(
+            replace: "deny = [\"@secrets\"]", with: "deny = [\"@secret\"]", key: "filesystem.deny", bound: "@secrets",
+            found: "@secret"),
+        Mistake(
+            replace: "deny = [\"@secrets\"]", with: "deny = [\"@secrets\", \"@secrets\"]", key: "filesystem.deny",
+            bound: "once", found: "@secrets"),
+        Mistake(
+            replace: "tmp = { size = \"1G\", exec = true }", with: "tmp = { size = \"1G\" }",
+            key: "filesystem.tmp.exec", bound: "given", found: ""),
+        Mistake(
+            replace: "tmp = { size = \"1G\", exec = true }", with: "tmp = \"1G\"", key: "filesystem.tmp",
+            bound: "table", found: "string"),
+        Mistake(
+            replace: "home = { mode = \"private\" }", with: "home = { mode = \"private\", size = \"1G\" }",
+            key: "filesystem.home.size", bound: "memory", found: "size"),
+        Mistake(
+            replace: "home = { mode = \"private\" }", with: "home = { mode = \"memory\" }", key: "filesystem.home.size",
+            bound: "given", found: ""),
+        Mistake(
+            replace: "mode = \"direct\"", with: "mode = \"review\"", key: "workspace.mode",
+            bound: "direct, readonly, scratch", found: "review"),
+        Mistake(
+            replace: "protect = [\"@exec-on-open\"]", with: "protect = [\"../x\"]", key: "workspace.protect",
+            bound: "..", found: "../x"),
+        Mistake(
+            replace: "protect = [\"@exec-on-open\"]", with: "protect = [\"/etc\"]", key: "workspace.protect",
+            bound: "below", found: "/etc"),
+        Mistake(
+            replace: "mode = \"api-only\"", with: "mode = \"hosts\"", key: "network.mode",
+            bound: "none, api-only, open", found: "hosts"),
+        Mistake(
+            replace: "api = \"gateway\"", with: "api = \"env\"", key: "credentials.api", bound: "gateway", found: "env"),
+        Mistake(
+            replace: "inherit = [\"LANG\"", with: "inherit = [\"LD_PRELOAD\"", key: "environment.inherit",
+            bound: "code", found: "LD_PRELOAD"),
+        Mistake(
+            replace: "inherit = [\"LANG\"", with: "inherit = [\"HOME\"", key: "environment.inherit", bound: "cage",
+            found: "HOME"),
+        Mistake(
+            replace: "inherit = [\"LANG\"", with: "inherit = [\"*\"", key: "environment.inherit", bound: "PREFIX*",
+            found: "*"),
+        Mistake(
+            replace: "inherit = [\"LANG\"", with: "inherit = [\"ANTHROPIC_API_KEY\"", key: "environment.inherit",
+            bound: "env", found: "ANTHROPIC_API_KEY"),
+        Mistake(
+            replace: "set = {}", with: "set = { PATH = \"/x\" }", key: "environment.set", bound: "cage", found: "PATH"),
         Mistake(replace: "set = {}", with: "set = { CI = 1 }", key: "environment.set", bound: "strings", found: "CI"),
-        Mistake(replace: "set = {}", with: "set = { ANTHROPIC_API_KEY = \"x\" }", key: "environment.set", bound: "env", found: "ANTHROPIC_API_KEY"),
-        Mistake(replace: "path = [\"/usr/local/sbin\"", with: "path = [\"bin\"", key: "environment.path", bound: "/", found: "bin"),
-        Mistake(replace: "path = [\"/usr/local/sbin\"", with: "path = [\"/a:/b\"", key: "environment.path", bound: "colon", found: "/a:/b"),
-        Mistake(replace: "profile = \"agent\"", with: "profile = \"docker\"", key: "syscalls.profile", bound: "agent", found: "docker"),
-        Mistake(replace: "deny = []          #", with: "deny = [\"opne\"] #", key: "syscalls.deny", bound: "not known", found: "opne"),
-        Mistake(replace: "allow = []         #", with: "allow = [\"o p\"] #", key: "syscalls.allow", bound: "system call", found: "o p"),
+        Mistake(
+            replace: "set = {}", with: "set = { ANTHROPIC_API_KEY = \"x\" }", key: "environment.set", bound: "env",
+            found: "ANTHROPIC_API_KEY"),
+        Mistake(
+            replace: "path = [\"/usr/local/sbin\"", with: "path = [\"bin\"", key: "environment.path", bound: "/",
+            found: "bin"),
+        Mistake(
+            replace: "path = [\"/usr/local/sbin\"", with: "path = [\"/a:/b\"", key: "environment.path", bound: "colon",
+            found: "/a:/b"),
+        Mistake(
+            replace: "profile = \"agent\"", with: "profile = \"docker\"", key: "syscalls.profile", bound: "agent",
+            found: "docker"),
+        Mistake(
+            replace: "deny = []          #", with: "deny = [\"opne\"] #", key: "syscalls.deny", bound: "not known",
+            found: "opne"),
+        Mistake(
+            replace: "allow = []         #", with: "allow = [\"o p\"] #", key: "syscalls.allow", bound: "system call",
+            found: "o p"),
         Mistake(replace: "min_abi = 3", with: "min_abi = 0", key: "landlock.min_abi", bound: "1 to 16", found: "0"),
-        Mistake(replace: "on_missing = \"refuse\"", with: "on_missing = \"degrade\"", key: "on_missing", bound: "refuse", found: "degrade"),
-        Mistake(replace: "require = [\"userns\"", with: "require = [\"usrns\"", key: "require", bound: "userns", found: "usrns"),
+        Mistake(
+            replace: "on_missing = \"refuse\"", with: "on_missing = \"degrade\"", key: "on_missing", bound: "refuse",
+            found: "degrade"),
+        Mistake(
+            replace: "require = [\"userns\"", with: "require = [\"usrns\"", key: "require", bound: "userns",
+            found: "usrns"),
     ])
     func mistakesAreNamed(mistake: Mistake) throws {
         let text = try builtInText("strict")
@@ -85,7 +164,8 @@ import Testing
     @Test func duplicatesAndBrokenTextAreRefusedWithTheirLine() throws {
         let text = try builtInText("strict")
         let twice = text.replacing("nice = 10", with: "nice = 10\nnice = 3")
-        let line = try #require(text.split(separator: "\n", omittingEmptySubsequences: false).firstIndex { $0.hasPrefix("nice") })
+        let line = try #require(
+            text.split(separator: "\n", omittingEmptySubsequences: false).firstIndex { $0.hasPrefix("nice") })
         #expect(refusal { try load(twice) }?.detail["line"] == String(line + 2))
         #expect(refusal { try load(text + "\n[network]\nmode = \"open\"\n") }?.code == .config)
         #expect(refusal { try load(text + "\n[claude]\nhooks = 1\n") }?.detail["key"] == "claude")
@@ -99,7 +179,10 @@ import Testing
         ("network.mode = \"none\"", "mode = \"api-only\"", "mode = \"none\"", "credentials.api"),
         ("open with netns required", "mode = \"api-only\"", "mode = \"open\"", "require"),
         ("off with seccomp required", "profile = \"agent\"", "profile = \"off\"", "require"),
-        ("allowed and denied", "allow = []         # besides\ndeny = []", "allow = [\"bpf\"]\ndeny = [\"bpf\"]", "syscalls.deny"),
+        (
+            "allowed and denied", "allow = []         # besides\ndeny = []", "allow = [\"bpf\"]\ndeny = [\"bpf\"]",
+            "syscalls.deny"
+        ),
     ])
     func contradictionsAreRefused(name: String, replace: String, with: String, key: String) throws {
         let text = try builtInText("strict")
@@ -161,12 +244,19 @@ import Testing
         case 3: bytes.insert(contentsOf: bytes[at..<end], at: Int.random(in: 0...bytes.count, using: &random))
         case 4: bytes.removeLast(bytes.count - at)
         default:
-            let words = ["[", "]", "\"", "=", "{", "\n", "unlimited", "-1", "true", "\\u0000", "''' ", "#", "@secrets", "."]
+            let words = [
+                "[", "]", "\"", "=", "{", "\n", "unlimited", "-1", "true", "\\u0000", "''' ", "#", "@secrets", ".",
+            ]
             bytes.insert(contentsOf: Array((words.randomElement(using: &random) ?? "").utf8), at: at)
         }
     }
 
-    @Test(arguments: ["[.x]", "[ = 3", "[@x]", "[", "[[", "[[ .x]]", "[é]", "  [ ?", "[]", "[[]]", "[x", "[x]]", "[\"", "x =", "x = ,", "x = ]", "x = {a = }", "x = [,]", "x = [1 2]", "x = {,}", "x = \"a", "x = \"\\q\"", "x = 01", "x = 1__0", "x = _1", "x = 0x", "x = +-1", "x = 1e", "x = 9223372036854775808", "x = 1979-05-27", "= 1", "a..b = 1", "x = true false", "x = \u{7f}", "\rx", "x = '''a'''", "[a.]", "[a..b]"])
+    @Test(arguments: [
+        "[.x]", "[ = 3", "[@x]", "[", "[[", "[[ .x]]", "[é]", "  [ ?", "[]", "[[]]", "[x", "[x]]", "[\"", "x =",
+        "x = ,", "x = ]", "x = {a = }", "x = [,]", "x = [1 2]", "x = {,}", "x = \"a", "x = \"\\q\"", "x = 01",
+        "x = 1__0", "x = _1", "x = 0x", "x = +-1", "x = 1e", "x = 9223372036854775808", "x = 1979-05-27", "= 1",
+        "a..b = 1", "x = true false", "x = \u{7f}", "\rx", "x = '''a'''", "[a.]", "[a..b]",
+    ])
     func brokenLinesAreRefused(line: String) throws {
         let error = refusal { try load("schema = 1\n\n" + line + "\n") }
         #expect(error?.detail["line"] == "3")

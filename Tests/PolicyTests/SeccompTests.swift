@@ -20,18 +20,23 @@ struct SeccompTests {
 
     private func number(_ name: String) -> Int32 { seccomp_syscall_resolve_name(name) }
 
-    @Test(arguments: ["read", "write", "openat", "execve", "clone", "futex", "epoll_pwait2", "pwritev2", "readlinkat",
-        "rseq", "landlock_restrict_self", "inotify_add_watch", "vfork", "pidfd_open", "getdents64", "close_range"])
+    @Test(arguments: [
+        "read", "write", "openat", "execve", "clone", "futex", "epoll_pwait2", "pwritev2", "readlinkat",
+        "rseq", "landlock_restrict_self", "inotify_add_watch", "vfork", "pidfd_open", "getdents64", "close_range",
+    ])
     func whatToolsNeedIsAllowed(name: String) {
         #expect(strict.run(number(name)) == .allow)
         #expect(permissive.run(number(name)) == .allow)
     }
 
-    @Test(arguments: ["ptrace", "process_vm_readv", "pidfd_getfd", "kcmp", "mount", "umount2", "move_mount", "open_tree",
+    @Test(arguments: [
+        "ptrace", "process_vm_readv", "pidfd_getfd", "kcmp", "mount", "umount2", "move_mount", "open_tree",
         "pivot_root", "chroot", "unshare", "setns", "keyctl", "add_key", "bpf", "perf_event_open", "userfaultfd",
         "io_uring_setup", "io_uring_enter", "io_uring_register", "kexec_load", "init_module", "finit_module", "reboot",
-        "open_by_handle_at", "fanotify_init", "iopl", "modify_ldt", "syslog", "clock_settime", "sethostname", "vmsplice",
-        "memfd_secret", "move_pages", "mbind", "process_madvise", "swapon", "quotactl", "acct"])
+        "open_by_handle_at", "fanotify_init", "iopl", "modify_ldt", "syslog", "clock_settime", "sethostname",
+        "vmsplice",
+        "memfd_secret", "move_pages", "mbind", "process_madvise", "swapon", "quotactl", "acct",
+    ])
     func theDangerousIsRefused(name: String) throws {
         #expect(strict.run(number(name)) == .errno(1))
         #expect(permissive.run(number(name)) == (SyscallSets.nested.contains(name) ? .allow : .errno(1)))
@@ -127,7 +132,8 @@ struct SeccompTests {
         for family: UInt64 in 0..<64 {
             #expect(strict.run(number("socketpair"), [family, 1]) == (family == 1 ? .allow : .errno(97)))
             #expect(permissive.run(socket, [family, 3]) == ([38, 40].contains(family) ? .errno(97) : .allow))
-            #expect(permissive.run(socket, [family | 1 << 32, 3]) == ([38, 40].contains(family) ? .errno(97) : .allow))
+            #expect(
+                permissive.run(socket, [family | 1 << 32, 3]) == ([38, 40].contains(family) ? .errno(97) : .allow))
         }
     }
 

@@ -3,17 +3,19 @@ import Testing
 @testable import Policy
 
 @Suite struct ValueTests {
-    @Test(arguments: [
-        ("0K", 0), ("64K", 65_536), ("512M", 536_870_912), ("4G", 4_294_967_296), ("1T", 1_099_511_627_776),
-        ("007M", 7_340_032), ("16777215T", 16_777_215 << 40),
-    ] as [(String, UInt64)])
+    @Test(
+        arguments: [
+            ("0K", 0), ("64K", 65_536), ("512M", 536_870_912), ("4G", 4_294_967_296), ("1T", 1_099_511_627_776),
+            ("007M", 7_340_032), ("16777215T", 16_777_215 << 40),
+        ] as [(String, UInt64)])
     func sizesAreRead(text: String, bytes: UInt64) throws {
         #expect(try ByteSize(parsing: text).bytes == bytes)
     }
 
     @Test(arguments: [
         ("", ValueError.Problem.empty), ("123", .missingUnit), ("123B", .unknownUnit), ("-1K", .notANumber),
-        ("+1K", .notANumber), ("1.5G", .unknownUnit), ("1k", .unknownUnit), ("1KB", .unknownUnit), ("1 K", .unknownUnit),
+        ("+1K", .notANumber), ("1.5G", .unknownUnit), ("1k", .unknownUnit), ("1KB", .unknownUnit),
+        ("1 K", .unknownUnit),
         (" 1K", .notANumber), ("K", .notANumber), ("1K ", .unknownUnit), ("٣K", .notANumber), ("0x10K", .unknownUnit),
         ("16777216T", .overflow), ("18014398509481984K", .overflow), ("99999999999999999999K", .overflow),
         ("unlimited", .notANumber), ("1P", .unknownUnit),
@@ -25,9 +27,10 @@ import Testing
         #expect(error?.accepted.contains("512M") == true)
     }
 
-    @Test(arguments: [
-        ("0s", 0), ("500ms", 500), ("30s", 30_000), ("10m", 600_000), ("2h", 7_200_000), ("1d", 86_400_000),
-    ] as [(String, UInt64)])
+    @Test(
+        arguments: [
+            ("0s", 0), ("500ms", 500), ("30s", 30_000), ("10m", 600_000), ("2h", 7_200_000), ("1d", 86_400_000),
+        ] as [(String, UInt64)])
     func timesAreRead(text: String, milliseconds: UInt64) throws {
         let span = try TimeSpan(parsing: text)
         #expect(span.milliseconds == milliseconds)
@@ -38,7 +41,8 @@ import Testing
     @Test(arguments: [
         ("", ValueError.Problem.empty), ("30", .missingUnit), ("-1s", .notANumber), ("1h30m", .unknownUnit),
         ("1.5h", .unknownUnit), ("1 s", .unknownUnit), ("1S", .unknownUnit), ("1w", .unknownUnit), ("s", .notANumber),
-        ("1us", .unknownUnit), ("18446744073710ms", .overflow), ("213504d", .overflow), ("99999999999999999999s", .overflow),
+        ("1us", .unknownUnit), ("18446744073710ms", .overflow), ("213504d", .overflow),
+        ("99999999999999999999s", .overflow),
     ])
     func timesAreRefused(text: String, problem: ValueError.Problem) {
         let error = #expect(throws: ValueError.self) { try TimeSpan(parsing: text) }

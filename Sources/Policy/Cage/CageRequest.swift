@@ -10,7 +10,7 @@ package struct CageRequest: Equatable, Sendable {
     /// Never 0.
     package var workerUid: UInt32
     package var workerGid: UInt32
-    /// Canonical; never visible inside.
+    /// Never visible inside.
     package var stateDirectory: String
     /// Canonical files and directories of the agent's program, shown read-only wherever they lie.
     package var programs: [String]
@@ -31,6 +31,17 @@ package struct CageRequest: Equatable, Sendable {
         self.stateDirectory = stateDirectory
         self.programs = programs
         self.gateway = gateway
+    }
+
+    /// The same with Claudine's own paths as the kernel sees them, for what is hidden is compared by path.
+    var canonical: CageRequest {
+        func real(_ path: String) -> String { RealPath.resolve(path) ?? path }
+        var request = self
+        request.stateDirectory = real(stateDirectory)
+        request.home = real(home)
+        request.passwd = real(passwd)
+        request.group = real(group)
+        return request
     }
 }
 

@@ -67,7 +67,8 @@ struct LandlockCompiler {
 
     private func rules() -> [(path: String, rights: UInt64)] {
         let scratch = policy.filesystem.tmp.exec ? LandlockRights.write : LandlockRights.write & ~LandlockRights.execute
-        let devices = LandlockRights.read | LandlockRights.writeFile | LandlockRights.deviceControl | LandlockRights.truncate
+        let devices =
+            LandlockRights.read | LandlockRights.writeFile | LandlockRights.deviceControl | LandlockRights.truncate
         var rules: [(path: String, rights: UInt64)] = [
             // Listing the skeleton; the mounts decide what is in it.
             ("/", policy.filesystem.root == .hostReadOnly ? LandlockRights.use : LandlockRights.readDirectory),

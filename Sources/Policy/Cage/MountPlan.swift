@@ -29,7 +29,7 @@ struct MountPlan {
     /// Throws `refused.policy`, `refused.workspace` or `refused.config` where the policy's paths and the request contradict each other.
     init(policy: Policy, request: CageRequest, host: HostFacts) throws(PolicyError) {
         self.policy = policy
-        self.request = request
+        self.request = request.canonical
         self.host = host
         let denied = Denied(policy: policy, host: host)
         try denied.check(workspace: request.workspace)
@@ -42,7 +42,7 @@ struct MountPlan {
         addWorkspace()
         try addPrograms()
         addResolver()
-        try hide(denied.paths + [request.stateDirectory])
+        try hide(denied.paths + [self.request.stateDirectory])
     }
 
     /// What the shepherd does, in order.
@@ -151,7 +151,8 @@ extension MountPlan {
         }
         // Some users' homes are elsewhere; those of system users are among the programs.
         let system = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/dev", "/proc", "/sys", "/nix", "/gnu"]
-        if let home = host.home, shown(at: home) == home, !system.contains(where: { RealPath.isPath(home, within: $0) }) {
+        if let home = host.home, shown(at: home) == home, !system.contains(where: { RealPath.isPath(home, within: $0) })
+        {
             skeleton(home)
         }
     }

@@ -22,7 +22,8 @@ struct PolicyConsistency {
                 found: "off")
         }
         for name in policy.syscalls.allow where policy.syscalls.deny.contains(name) {
-            throw contradiction("syscalls.deny", "'\(name)' is allowed and denied", needs: "one of the two", found: name)
+            throw contradiction(
+                "syscalls.deny", "'\(name)' is allowed and denied", needs: "one of the two", found: name)
         }
         if policy.credentials.api == .gateway,
             let name = policy.environment.set.keys.sorted().first(where: VariableName.isProviderKey)

@@ -25,7 +25,8 @@ struct PolicyTable {
     /// A table below this one; a missing one is empty, so that its keys are inherited or reported.
     func table(_ key: String, keys: [String]) throws(PolicyError) -> PolicyTable {
         guard let value = table[key] else {
-            return try PolicyTable(source: source, path: name(key, at: path), table: TomlTable(.implied, line: 1), keys: keys)
+            return try PolicyTable(
+                source: source, path: name(key, at: path), table: TomlTable(.implied, line: 1), keys: keys)
         }
         guard let inner = value.table else { throw wrongType(key, "a table", value) }
         return try PolicyTable(source: source, path: name(key, at: path), table: inner, keys: keys)

@@ -57,7 +57,8 @@ struct ArgumentGuards {
         var code = [verdict]
         for test in tests.reversed() {
             let mask: [Instruction] = test.mask == .max ? [] : [.and(test.mask)]
-            code = [.load(Instruction.argument(test.argument))] + mask + [.skip(code.count, unlessEqual: test.value)]
+            code =
+                [.load(Instruction.argument(test.argument))] + mask + [.skip(code.count, unlessEqual: test.value)]
                 + code
         }
         return code

@@ -170,7 +170,8 @@ extension TomlScanner {
         guard text.count - digits.count <= 1, digits.utf8.first.map(isDigit) == true else { return nil }
         guard digits == "0" || !digits.hasPrefix("0") || digits.contains(".") else { return nil }
         if digits.utf8.allSatisfy(isDigit) { return Int(text).map(TomlValue.Kind.integer) }
-        guard digits.utf8.allSatisfy({ isDigit($0) || ".eE+-".utf8.contains($0) }), digits.utf8.last.map(isDigit) == true
+        guard digits.utf8.allSatisfy({ isDigit($0) || ".eE+-".utf8.contains($0) }),
+            digits.utf8.last.map(isDigit) == true
         else { return nil }
         return Double(text).map(TomlValue.Kind.float)
     }
