@@ -78,7 +78,7 @@ package enum FrameError: Error, Equatable {
 }
 
 /// Cuts a byte stream into whole messages, however it was split on the way.
-package struct FrameDecoder {
+package struct FrameDecoder: Sendable {
     private var buffer = Bytes()
     private var consumed = 0
     private var lastSequence: UInt32 = 0

@@ -1,29 +1,35 @@
 import Glibc
+import Synchronization
 
 /// Takes descriptors that the cage hands out over a socket: one byte that says what it is, one descriptor (unix(7), SCM_RIGHTS).
-final class HandoffSocket {
+final class HandoffSocket: Sendable {
     let descriptor: Int32
-    private let events: (ShepherdEvent) -> Void
-    private var isOpen = true
+    private let events: @Sendable (ShepherdEvent) -> Void
+    private let isOpen = Mutex(true)
 
-    init(_ descriptor: Int32, events: @escaping (ShepherdEvent) -> Void) {
+    init(_ descriptor: Int32, events: @escaping @Sendable (ShepherdEvent) -> Void) {
         self.descriptor = descriptor
         self.events = events
     }
 
     /// - Returns: false when the other ends are closed.
     func drain() -> Bool {
-        while isOpen {
+        isOpen.withLock { isOpen in
+            if isOpen { isOpen = takeAll() }
+            return isOpen
+        }
+    }
+
+    private func takeAll() -> Bool {
+        while true {
             var tag: UInt8 = 0
             var passed: Int32 = -1
             let count = receive(&tag, &passed)
             if count < 0 {
                 if errno == EINTR { continue }
-                isOpen = errno == EAGAIN
-                return isOpen
+                return errno == EAGAIN
             }
-            isOpen = count > 0
-            guard isOpen else { break }
+            guard count > 0 else { return false }
             guard passed >= 0 else { continue }
             switch tag {
             case UInt8(ascii: "P"): events(.initPidfd(passed))
@@ -31,7 +37,6 @@ final class HandoffSocket {
             default: close(passed)
             }
         }
-        return false
     }
 
     private func receive(_ tag: inout UInt8, _ passed: inout Int32) -> Int {

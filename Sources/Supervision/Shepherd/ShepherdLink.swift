@@ -2,6 +2,7 @@ import Dispatch
 import Glibc
 import Polling
 import ShepherdProtocol
+import Synchronization
 
 /// What comes from a shepherd, in the order it came.
 enum ShepherdEvent: Sendable {
@@ -80,12 +81,12 @@ private final class Outgoing: Sendable {
 }
 
 /// Turns bytes of the report pipe into events.
-private final class Incoming {
+private final class Incoming: Sendable {
     let descriptor: Int32
-    private let events: (ShepherdEvent) -> Void
-    private var decoder = FrameDecoder()
+    private let events: @Sendable (ShepherdEvent) -> Void
+    private let decoder = Mutex(FrameDecoder())
 
-    init(_ descriptor: Int32, events: @escaping (ShepherdEvent) -> Void) {
+    init(_ descriptor: Int32, events: @escaping @Sendable (ShepherdEvent) -> Void) {
         self.descriptor = descriptor
         self.events = events
     }
@@ -98,20 +99,32 @@ private final class Incoming {
                 if errno == EINTR { continue }
                 if errno == EAGAIN { return true }
             }
-            do {
+            do throws(FrameError) {
+                for report in try reports(Bytes(buffer[..<max(count, 0)])) { events(.report(report)) }
                 guard count > 0 else {
-                    try decoder.finish()
                     events(.closed(nil))
                     return false
-                }
-                decoder.append(Bytes(buffer[..<count]))
-                while let frame = try decoder.next() {
-                    if let report = try report(of: frame) { events(.report(report)) }
                 }
             } catch {
                 events(.closed(error))
                 return false
             }
+        }
+    }
+
+    /// The reports that became whole with these bytes; none at all means the end.
+    private func reports(_ bytes: Bytes) throws(FrameError) -> [Report] {
+        try decoder.withLock { decoder throws(FrameError) in
+            guard !bytes.isEmpty else {
+                try decoder.finish()
+                return []
+            }
+            decoder.append(bytes)
+            var reports: [Report] = []
+            while let frame = try decoder.next() {
+                if let report = try report(of: frame) { reports.append(report) }
+            }
+            return reports
         }
     }
 
