@@ -85,7 +85,7 @@ def tools(world: World) -> None:
 @suite.case("a session is resumed")
 def resumed(world: World) -> None:
     with Scene(world, {"text": "The word is ostrich."}, {"text": "As I said: ostrich."}) as scene:
-        if scene.call("resume", "--help").code != 0:
+        if b"resume" not in scene.call("--help").stdout:
             raise Skip("this claudine has no `resume` yet")
         first = scene.run(prompt="Which word?").expect(0, "succeeded").record
         second = scene.call("resume", str(first["taskId"]), "Which word was it?")

@@ -51,6 +51,28 @@ import Testing
         }
     }
 
+    /// Where only the connection's end delimits a body, a reset must not look like that end.
+    @Test func aResetIsNotTheEndOfAnAnswer() async throws {
+        let passed = DispatchSemaphore(value: 0)
+        let upstream = ScriptedUpstream { connection in
+            _ = try connection.request()
+            try connection.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n\(messageStart)")
+            passed.wait()
+            var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+            setsockopt(
+                connection.wire.descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+        }
+        let cage = try await Cage(upstream: upstream.port)
+        let wire = try cage.connect()
+        try wire.send(messagesRequest())
+        _ = try wire.receive(until: "message_start")
+        passed.signal()
+        let rest = String(decoding: try wire.receiveToEnd(), as: UTF8.self)
+        #expect(!rest.contains("0\r\n\r\n"), "\(rest)")
+        #expect(try await cage.usage { $0.failed == 1 }.failed == 1)
+        await cage.stop()
+    }
+
     @Test func anUpstreamThatHangsUpWithoutAnAnswerIs502() async throws {
         let upstream = ScriptedUpstream { connection in _ = try connection.request() }
         let cage = try await Cage(upstream: upstream.port)

@@ -66,6 +66,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard let client else { return context.close(promise: nil) }
+        // After a failure the decoder still announces the end of a body that only the connection's end delimits.
+        guard failure == nil else { return }
         client.receive(unwrapInboundIn(data))
     }
 
