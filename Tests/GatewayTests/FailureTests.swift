@@ -56,11 +56,12 @@ import Testing
         let passed = DispatchSemaphore(value: 0)
         let upstream = ScriptedUpstream { connection in
             _ = try connection.request()
-            try connection.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n\(messageStart)")
+            try connection.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + messageStart)
             passed.wait()
             var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
             setsockopt(
-                connection.wire.descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+                connection.wire.descriptor, SOL_SOCKET, SO_LINGER, &linger,
+                socklen_t(MemoryLayout.size(ofValue: linger)))
         }
         let cage = try await Cage(upstream: upstream.port)
         let wire = try cage.connect()
