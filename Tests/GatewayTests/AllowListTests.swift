@@ -112,4 +112,16 @@ import Testing
         #expect(answer.status == 200)
         #expect(events.count == 2)
     }
+
+    @Test(arguments: ["/v1/\u{9B}31m", "/\u{202E}", "/a?\u{E9}"])
+    func whatIsReportedOfARequestIsSafeToPrint(target: String) async throws {
+        let upstream = ScriptedUpstream.answering()
+        let cage = try await Cage(upstream: upstream.port)
+        #expect((400...403).contains(try cage.call("GET \(target) HTTP/1.1\r\nhost: x\r\n\r\n").status))
+        await cage.stop()
+        for await event in cage.gateway.events {
+            guard case .refused(let refusal) = event else { continue }
+            #expect((refusal.request ?? "").utf8.allSatisfy { (0x20...0x7E).contains($0) })
+        }
+    }
 }

@@ -227,7 +227,7 @@ final class CageConnection: ChannelDuplexHandler {
     // MARK: Answers of the gateway's own
 
     private func refuse(_ problem: APIProblem, _ head: HTTPRequestHead?) {
-        let request = head.map { String("\($0.method) \($0.uri)".prefix(200)) }
+        let request = head.map { shown("\($0.method) \($0.uri)") }
         ledger.record(
             .refused(
                 .init(code: problem.code, status: Int(problem.status.code), message: problem.message, request: request))
@@ -240,6 +240,12 @@ final class CageConnection: ChannelDuplexHandler {
         // A sound request without a body ends right here, and the connection can go on.
         let isSound = problem.status == .forbidden || problem.status == .unauthorized
         answer(problem, keepAlive: isSound && head.map { $0.isKeepAlive && !$0.headers.announceBody } ?? false)
+    }
+
+    /// What the cage asked for, safe to print on a terminal.
+    private func shown(_ request: String) -> String {
+        let printable = request.utf8.prefix(200).map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }
+        return String(decoding: printable, as: UTF8.self)
     }
 
     private func answer(_ problem: APIProblem, keepAlive: Bool) {
