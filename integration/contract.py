@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import re
 import signal
 import subprocess
@@ -106,7 +107,9 @@ def memory_limit(world: World) -> str:
     record = code(world, 137, PYTHON, "-c", script, options=("--memory", "128M"))
     expect(record["state"] == "failed" and reason(record) == "limit.memory", f"{record['state']} {reason(record)}")
     expect(record["limits"]["memoryBytes"] == 128 * MEBIBYTE, f"limits {record['limits']}")
-    return json.dumps(record["reason"])
+    how = record["limits"].get("memoryEnforcement")
+    expect(how in ("cgroup", "watchdog"), f"limits.memoryEnforcement: {how!r}")
+    return str(how)
 
 
 @suite.case("below its memory limit a task is left alone", alone=True)
@@ -221,12 +224,17 @@ def json_object(world: World) -> None:
     expect(world.record(record["taskId"]) == record, "status --json differs from run --json")
 
 
-@suite.case("an error with --json is one object with code, message and hint")
+@suite.case("with --json a refusal is the record, and what never became a task is an error object")
 def json_error(world: World) -> None:
-    result = world.claudine("run", "--policy", "strict", "-C", world.base / "missing", "--json", "--", "/bin/true")
-    expect(result.code == 125, str(result))
+    missing = world.base / "missing"
+    result = world.claudine("run", "--policy", "strict", "-C", missing, "--json", "--", "/bin/true")
+    record = json.loads(result.stdout)
+    expect(result.code == 125 and record["state"] == "refused", str(result))
+    expect(reason(record) == "refused.workspace" and str(missing) in record["reason"]["message"], f"{record['reason']}")
+    expect("startedAt" not in record and "exit" not in record, "it never started")
+    result = world.claudine("run", "--json", "--timeout", "5", "--", "/bin/true")
     error = json.loads(result.stdout)["error"]
-    expect(error["code"] == "refused.workspace" and str(world.base / "missing") in error["message"], f"{error}")
+    expect(result.code == 64 and error["code"] == "usage" and "5" in error["message"], str(result))
 
 
 @suite.case("no such task is 4, usage is 64, and both say so in one line")
@@ -291,19 +299,26 @@ def events_since(world: World) -> None:
     expect(seen == new, f"followed {seen}, written {new}")
 
 
-@suite.case("forty timeouts racing forty exits: one end each", alone=True)
+@suite.case("200 timeouts racing 200 exits: one end each", alone=True)
 def racing(world: World) -> str:
-    rounds, states = 40, set()
-    for _ in range(rounds):
-        world.run("/bin/sleep", "0.30", options=("--timeout", "300ms"))
-    for record in world.tasks():
+    rounds, states = 200, set()
+    seed = random.SystemRandom().randrange(2**32)
+    chance = random.Random(seed)
+    for start in range(0, rounds, 4):
+        runs = [world.begin("/bin/sleep", f"{chance.uniform(0.25, 0.31):.4f}", options=("--timeout", "300ms")) for _ in range(start, start + 4)]
+        for run in runs:
+            run.wait()
+    records = json.loads(world.claudine("list", "--json", "--limit", "1000").stdout)["tasks"]
+    expect(len(records) == rounds, f"{len(records)} records of {rounds} runs")
+    for record in records:
         states.add(record["state"])
         expect(record["state"] in ("succeeded", "timedOut"), f"{record['state']} {record.get('reason')}")
         code = record.get("exit", {}).get("code")
         expect(record["state"] != "succeeded" or code == 0, f"succeeded with {record.get('exit')}")
     ends = [event["taskId"] for event in world.events() if event["kind"] == "task.ended"]
     expect(len(ends) == len(set(ends)) == rounds, f"{len(ends)} ends of {len(set(ends))} tasks, {rounds} run")
-    return ", ".join(sorted(states))
+    expect(states == {"succeeded", "timedOut"}, f"seed {seed}: no race, all ended as {states}")
+    return f"seed {seed}"
 
 
 # MARK: output

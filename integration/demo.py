@@ -12,6 +12,7 @@ import re
 import shlex
 import sys
 import textwrap
+from pathlib import Path
 
 from harness import IDENTITIES, NONCE, World, expect, marked
 from harness.binaries import REPOSITORY
@@ -40,7 +41,7 @@ def main() -> int:
     parser.add_argument("--readme", action="store_true", help="also put the output into README.md")
     arguments = parser.parse_args()
     show = Show()
-    world = World(IDENTITIES[0])
+    world = World(IDENTITIES[0], parent=place())
     try:
         passed = perform(world, show)
     finally:
@@ -51,6 +52,12 @@ def main() -> int:
         head, tail = text.split(BEGIN)[0], text.split(END)[1]
         readme.write_text(f"{head}{BEGIN}\n```\n" + "\n".join(show.lines) + f"\n```\n{END}{tail}")
     return 0 if passed else 1
+
+
+def place() -> Path:
+    """Where the demo's project lies: not below /tmp, which is private and writable in the cage, so that "outside" means outside."""
+    candidates = [REPOSITORY / ".build", Path.home()]
+    return next((path for path in candidates if path.is_dir() and not str(path).startswith(("/tmp/", "/var/tmp/"))), candidates[0])
 
 
 def perform(world: World, show: Show) -> bool:

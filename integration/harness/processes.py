@@ -7,8 +7,9 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The variable that marks everything a task started: given to it by `--env`, never part of Claudine's own environment.
-NONCE = "CLAUDINE_TEST_NONCE"
+#: The variable that marks everything a task started: given to it by `--env`, never part of Claudine's own environment. Names that
+#: begin with CLAUDINE_ belong to Claudine.
+NONCE = "CAGE_TEST_NONCE"
 
 
 @dataclass(frozen=True)

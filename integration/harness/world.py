@@ -99,11 +99,11 @@ class Running:
 class World:
     """Directories below one temporary base, all owned by the identity; everything in it is gone after `close`."""
 
-    def __init__(self, identity: Identity, binaries: Binaries | None = None) -> None:
+    def __init__(self, identity: Identity, binaries: Binaries | None = None, parent: Path | None = None) -> None:
         self.identity = identity
         self.binaries = binaries or locate()
         self.nonce = uuid.uuid4().hex
-        self.base = Path(tempfile.mkdtemp(prefix="claudine-world-"))
+        self.base = Path(tempfile.mkdtemp(prefix="claudine-world-", dir=parent))
         self.base.chmod(0o755)
         self.home = self._directory("home", 0o700)
         self.state = self._directory("state", 0o700)

@@ -12,6 +12,7 @@
 #include <linux/bpf.h>
 #include <linux/io_uring.h>
 #include <linux/netlink.h>
+#include <linux/openat2.h>
 #include <linux/perf_event.h>
 #include <linux/sched.h>
 #include <net/if.h>
@@ -297,6 +298,27 @@ static int setuid_file(void) {
     return facts.st_mode & 06000 ? 0 : EPERM;
 }
 
+static int setuid_made(int file) {
+    if (file < 0) return errno;
+    struct stat facts = {0};
+    fstat(file, &facts);
+    close(file);
+    unlink("attack-setuid");
+    return facts.st_mode & 06000 ? 0 : EPERM;
+}
+
+static int setuid_by_open(void) { return setuid_made(open("attack-setuid", O_CREAT | O_WRONLY | O_CLOEXEC, 06755)); }
+
+static int setuid_by_openat2(void) {
+    struct open_how how = {.flags = O_CREAT | O_WRONLY | O_CLOEXEC, .mode = 06755};
+    return setuid_made((int)syscall(SYS_openat2, AT_FDCWD, "attack-setuid", &how, sizeof how));
+}
+
+static int setuid_by_mknod(void) {
+    if (mknod("attack-setuid", S_IFREG | 06755, 0) != 0) return errno;
+    return setuid_made(open("attack-setuid", O_RDONLY | O_CLOEXEC));
+}
+
 // Opened, never written: opening is permission enough to know.
 static int core_pattern(void) { return opens("/proc/sys/kernel/core_pattern", O_WRONLY); }
 static int modprobe(void) { return opens("/proc/sys/kernel/modprobe", O_WRONLY); }
@@ -405,11 +427,17 @@ static int bounded(void) {
     return !on_host_pids() && bound <= 4096;
 }
 
+// Long enough for the harness to count.
+static int full(int error) {
+    usleep(500000);
+    return error;
+}
+
 static int fork_bomb(void) {
     if (!bounded()) return UNSAFE;
     for (int made = 0; made < 8192; made++) {
         pid_t pid = fork();
-        if (pid < 0) return errno;
+        if (pid < 0) return full(errno);
         if (pid == 0) {
             for (;;) pause();
         }
@@ -430,7 +458,7 @@ static int thread_bomb(void) {
     for (int made = 0; made < 8192; made++) {
         pthread_t thread;
         int error = pthread_create(&thread, &small, sit, NULL);
-        if (error != 0) return error;
+        if (error != 0) return full(error);
     }
     return 0;
 }
@@ -455,7 +483,8 @@ static const struct {
     ATTACK(foreign_32), ATTACK(foreign_x32),
 #endif
     ATTACK(no_capability_left), ATTACK(regain), ATTACK(raise_core_limit), ATTACK(raise_file_limit), ATTACK(raise_priority),
-    ATTACK(real_time), ATTACK(lock_memory), ATTACK(spared_by_oom), ATTACK(map_root), ATTACK(device_node), ATTACK(setuid_file),
+    ATTACK(real_time), ATTACK(lock_memory), ATTACK(spared_by_oom), ATTACK(map_root), ATTACK(device_node), ATTACK(setuid_file), ATTACK(setuid_by_open),
+    ATTACK(setuid_by_openat2), ATTACK(setuid_by_mknod),
     ATTACK(core_pattern), ATTACK(modprobe), ATTACK(pid_max), ATTACK(namespace_count), ATTACK(sysrq), ATTACK(uevent_helper),
     ATTACK(release_agent), ATTACK(kernel_memory), ATTACK(device_memory), ATTACK(device_log), ATTACK(device_fuse),
     ATTACK(device_console), ATTACK(device_terminal), ATTACK(type_for_user), ATTACK(type_for_user_high), ATTACK(console_selection),
