@@ -35,7 +35,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     // Bottom-up: a target may import only what stands above it.
     targets: [
@@ -51,9 +50,10 @@ let package = Package(
             swiftSettings: shepherd,
             linkerSettings: [.unsafeFlags(["-static-executable"])]
         ),
+        .target(name: "Toml", swiftSettings: strict),
         .target(
             name: "Policy",
-            dependencies: ["CSeccomp", "CCap", "ShepherdProtocol", .product(name: "TOMLKit", package: "TOMLKit")],
+            dependencies: ["CSeccomp", "CCap", "ShepherdProtocol", "Toml"],
             resources: [
                 .embedInCode("BuiltIn/strict.toml"), .embedInCode("BuiltIn/standard.toml"),
                 .embedInCode("BuiltIn/permissive.toml"),
@@ -61,11 +61,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
-            name: "Store", dependencies: ["Polling", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+            name: "Store", dependencies: ["Polling", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .target(name: "OutputLog", dependencies: ["Polling", "ShepherdProtocol"], swiftSettings: strict),
         .target(
-            name: "Agents", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")],
-            resources: [.embedInCode("demo-agent.sh")],
+            name: "Agents", dependencies: ["Toml"], resources: [.embedInCode("demo-agent.sh")],
             swiftSettings: strict),
         .target(
             name: "Gateway",
@@ -90,7 +90,9 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "ShepherdProtocolTests", dependencies: ["ShepherdProtocol"], swiftSettings: strict),
-        .testTarget(name: "PolicyTests", dependencies: ["Policy"], swiftSettings: strict),
+        .testTarget(name: "TomlTests", dependencies: ["Toml"], swiftSettings: strict),
+        .testTarget(
+            name: "PolicyTests", dependencies: ["Policy", "ShepherdProtocol", "CSeccomp"], swiftSettings: strict),
         .testTarget(name: "StoreTests", dependencies: ["Store"], swiftSettings: strict),
         .testTarget(name: "OutputLogTests", dependencies: ["OutputLog"], swiftSettings: strict),
         .testTarget(name: "AgentsTests", dependencies: ["Agents"], swiftSettings: strict),

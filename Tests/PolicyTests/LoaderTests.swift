@@ -251,20 +251,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        "[.x]", "[ = 3", "[@x]", "[", "[[", "[[ .x]]", "[é]", "  [ ?", "[]", "[[]]", "[x", "[x]]", "[\"", "x =",
-        "x = ,", "x = ]", "x = {a = }", "x = [,]", "x = [1 2]", "x = {,}", "x = \"a", "x = \"\\q\"", "x = 01",
-        "x = 1__0", "x = _1", "x = 0x", "x = +-1", "x = 1e", "x = 9223372036854775808", "x = 1979-05-27", "= 1",
-        "a..b = 1", "x = true false", "x = \u{7f}", "\rx", "x = '''a'''", "[a.]", "[a..b]",
-    ])
+    /// The rest of what the reader refuses is its own tests' business; here it has to arrive with its place.
+    @Test(arguments: ["[.x]", "x = ,", "x = ]", "x = tru", "\u{0}"])
     func brokenLinesAreRefused(line: String) throws {
         let error = refusal { try load("schema = 1\n\n" + line + "\n") }
+        #expect(error?.code == .config)
         #expect(error?.detail["line"] == "3")
-    }
-
-    @Test func deepNestingIsRefused() {
-        let deep = String(repeating: "[", count: 100_000)
-        #expect(refusal { try load("schema = 1\nname = " + deep) }?.code == .config)
-        #expect(refusal { try load("schema = 1\nx = " + String(repeating: "{a=", count: 100_000)) }?.code == .config)
+        #expect(error?.message.hasPrefix("test.toml:3: ") == true)
     }
 }

@@ -1,3 +1,5 @@
+import Toml
+
 /// A policy file that has been read as TOML, and where in it everything stands.
 struct PolicySource {
     /// The path of the file, or `built-in NAME`.

@@ -1,3 +1,5 @@
+import Toml
+
 /// One table of a policy file, read key by key; what is missing is inherited or an error.
 struct PolicyTable {
     let source: PolicySource
@@ -25,8 +27,7 @@ struct PolicyTable {
     /// A table below this one; a missing one is empty, so that its keys are inherited or reported.
     func table(_ key: String, keys: [String]) throws(PolicyError) -> PolicyTable {
         guard let value = table[key] else {
-            return try PolicyTable(
-                source: source, path: name(key, at: path), table: TomlTable(.implied, line: 1), keys: keys)
+            return try PolicyTable(source: source, path: name(key, at: path), table: .empty, keys: keys)
         }
         guard let inner = value.table else { throw wrongType(key, "a table", value) }
         return try PolicyTable(source: source, path: name(key, at: path), table: inner, keys: keys)
@@ -159,8 +160,7 @@ struct PolicyTable {
 
     private func wrongType(_ key: String, _ expected: String, _ found: TomlValue) -> PolicyError {
         failure(
-            key, "has to be \(expected), but is a \(found.typeName)", bound: expected,
-            found: found.typeName)
+            key, "has to be \(expected), but \(found.typeName) was found", bound: expected, found: found.typeName)
     }
 }
 

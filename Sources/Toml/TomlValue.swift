@@ -48,6 +48,7 @@ package struct TomlValue: Equatable, Sendable {
 
 /// Why a text is not TOML, or not of the kind that is read here.
 package struct TomlError: Error, Equatable, Sendable {
+    /// Counted from 1.
     package var line: Int
     package var message: String
 }
@@ -71,6 +72,9 @@ package struct TomlTable: Equatable, Sendable {
         self.origin = origin
         self.line = line
     }
+
+    /// Stands for a table that is not there.
+    package static let empty = TomlTable(.implied, line: 1)
 
     package subscript(key: String) -> TomlValue? { entries[key] }
 
