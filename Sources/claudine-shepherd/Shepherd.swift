@@ -39,7 +39,7 @@ final class Shepherd {
         let lock = cage_open_at(
             Inherited.attemptDirectory, "alive.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         // Held until we are gone, whatever becomes of the supervisor: the proof of life that needs no pid.
-        lockHeld = lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0
+        lockHeld = lock >= 0 && Self.take(lock)
         outbox.post(
             .hello(
                 Hello(
@@ -397,6 +397,15 @@ final class Shepherd {
         if let order, capture.total > order.output.limit {
             perform(ladder.stop(.output, force: false, at: now), at: now)
         }
+    }
+
+    /// Somebody who asks whether we live takes a shared lock for an instant; only one that stays is another holder.
+    private static func take(_ lock: Int32) -> Bool {
+        for _ in 0..<200 {
+            if flock(lock, LOCK_EX | LOCK_NB) == 0 { return true }
+            usleep(1000)
+        }
+        return false
     }
 
     private static func makePipe(_ ends: inout (Int32, Int32)) -> Bool {

@@ -22,6 +22,8 @@ package struct TaskSpec: Codable, Equatable, Sendable {
     package var stdin: StdinSource = .none
     package var retryOf: TaskID?
     package var resumes: TaskID?
+    /// The task whose private HOME this one goes on with; nil for its own.
+    package var homeOf: TaskID?
     /// The agent's own session to continue.
     package var resumeSessionId: String?
 

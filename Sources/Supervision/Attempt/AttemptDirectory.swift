@@ -13,7 +13,7 @@ struct AttemptDirectory {
     ) throws(SupervisionError) -> AttemptDirectory {
         try makeDirectory(paths.attempts)
         try makeDirectory(paths.task(claim.taskID))
-        try makeDirectory(paths.home(claim.taskID))
+        try makeDirectory(paths.home(prepared.spec.homeOf ?? claim.taskID))
         let directory = AttemptDirectory(path: paths.attempt(claim.taskID, claim.attempt))
         try makeDirectory(directory.path)
         let receipt = ReceiptFile(fence: UInt64(claim.fence), nonce: claim.nonce)

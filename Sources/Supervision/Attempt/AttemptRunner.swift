@@ -4,6 +4,7 @@ import Gateway
 import Glibc
 package import OutputLog
 import Policy
+import Polling
 import ShepherdProtocol
 package import Store
 
@@ -44,6 +45,7 @@ package struct AttemptRunner {
     private var pump: OutputPump?
     private var transcript: AgentTranscript?
     private var gateway: Gateway?
+    private var doorkeeper: PollThread?
     private var listeners: [Int32] = []
     private var initPidfd: Int32 = -1
     private var receipt: CageReceipt?
@@ -51,6 +53,9 @@ package struct AttemptRunner {
     private var silence = Silence()
     private var startSent = false
     private var forceSent = false
+
+    /// Refusals of the gateway that a run tells its user about.
+    private static let mostNotices = 5
 
     package init(store: Store, claim: Claim, prepared: PreparedAttempt, observer: AttemptObserver) {
         self.store = store
@@ -152,6 +157,8 @@ package struct AttemptRunner {
         case .shepherd(let event):
             silence.heard()
             return try await handle(event)
+        case .gatewayWanted:
+            await openGateway()
         case .storeChanged:
             try checkStop()
         case .tick:
@@ -186,7 +193,7 @@ package struct AttemptRunner {
             receipt = found
         case .started(let started):
             Trace.mark("exec")
-            await openGateway()
+            awaitFirstConnection()
             _ = try store.started(
                 claim,
                 child: ProcessIdentity(pid: Int32(started.workerPid), startTime: Int64(clamping: started.startTime)),
@@ -226,8 +233,19 @@ package struct AttemptRunner {
         link?.send(.stop(.cancel, force: request.force))
     }
 
-    /// The cage's sockets came with its building, so they are there before the worker can use them; requests wait in their
-    /// backlog until now.
+    /// A command that never calls the API needs no event loop; the sockets listen already, so the first call waits in their
+    /// backlog for the few milliseconds that a gateway takes to start.
+    private mutating func awaitFirstConnection() {
+        guard prepared.gateway != nil else { return }
+        // Copies, because the watch closes what it watches.
+        let copies = listeners.map { fcntl($0, F_DUPFD_CLOEXEC, 3) }.filter { $0 >= 0 }
+        let post = post
+        doorkeeper = PollThread(copies) { _ in
+            post.yield(.gatewayWanted)
+            return false
+        }
+    }
+
     private mutating func openGateway() async {
         guard !listeners.isEmpty, let configuration = prepared.gateway else { return }
         do throws(GatewayError) {
@@ -235,8 +253,13 @@ package struct AttemptRunner {
             self.gateway = gateway
             if let onNotice = observer.onNotice {
                 Task {
+                    var refusals = 0
                     for await case .refused(let refusal) in gateway.events {
+                        refusals += 1
+                        // The cage can cause any number of them.
+                        guard refusals <= Self.mostNotices else { continue }
                         onNotice("the gateway refused \(refusal.request ?? "a request"): \(refusal.message)")
+                        if refusals == Self.mostNotices { onNotice("further refusals of the gateway are not shown") }
                     }
                 }
             }
@@ -249,6 +272,7 @@ package struct AttemptRunner {
     // MARK: The end
 
     private mutating func finish() async throws(StoreError) {
+        doorkeeper?.cancel()
         await gateway?.stop()
         if facts.empty == nil, facts.neverRan == nil { try await proveEmpty() }
         if let failure = await pump?.finish() { observer.onNotice?(failure.description) }
@@ -259,7 +283,7 @@ package struct AttemptRunner {
             ending.sessionId = summary.sessionID
             ending.result = summary.result.map { AgentResult(text: $0.text, isError: $0.isError) }
         }
-        ending.usage = usage()
+        ending.usage = try usage()
         _ = try store.end(claim, ending)
         Trace.mark("store.end")
         link?.send(.acknowledge)
@@ -315,8 +339,19 @@ package struct AttemptRunner {
         return Outcome.ending(sample, policy: prepared.policy).reason ?? Reason(.cancelledUser)
     }
 
+    /// Claude counts money over the whole session: what earlier tasks of it have cost is not this one's.
+    private func earlierCost() throws(StoreError) -> Double {
+        var cost = 0.0
+        var next = prepared.spec.resumes
+        while let id = next, let record = try store.record(id) {
+            cost += record.usage?.costUsd ?? 0
+            next = record.resumes
+        }
+        return cost
+    }
+
     /// Tokens as the gateway saw them on the wire; turns and money as the agent counts them.
-    private func usage() -> ModelUsage? {
+    private func usage() throws(StoreError) -> ModelUsage? {
         var usage = ModelUsage()
         if let metered = gateway?.usage, metered.requests > 0 {
             usage.inputTokens = Int64(metered.tokens.inputTokens)
@@ -330,7 +365,7 @@ package struct AttemptRunner {
             usage.cacheReadTokens = Int64(told.cacheReadTokens)
             usage.cacheWriteTokens = Int64(told.cacheWriteTokens)
         }
-        usage.costUsd = facts.summary?.usage?.costUsd
+        if let told = facts.summary?.usage?.costUsd { usage.costUsd = max(0, told - (try earlierCost())) }
         usage.turns = facts.summary?.turns.map(Int64.init)
         return usage == ModelUsage() ? nil : usage
     }

@@ -4,6 +4,8 @@ import ShepherdProtocol
 /// Everything that can happen to an attempt while it runs, in one order.
 enum AttemptEvent: Sendable {
     case shepherd(ShepherdEvent)
+    /// Something in the cage has connected to the gateway's sockets, which nobody serves yet.
+    case gatewayWanted
     /// Somebody has committed something; a wish to stop may be among it.
     case storeChanged
     /// Time has passed; see `Silence`.

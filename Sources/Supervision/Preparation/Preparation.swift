@@ -51,9 +51,10 @@ package struct Preparation: Sendable {
         _ given: TaskSpec, _ request: RunRequest, id: TaskID
     ) throws(Refusal) -> PreparedAttempt {
         var spec = given
-        let policy = try refusing { () throws(PolicyError) in
-            try caller.policies.load(spec.policy).policy.narrowed(by: request.limits)
-        }
+        let named = try refusing { () throws(PolicyError) in try caller.policies.load(spec.policy).policy }
+        let policy = try refusing { () throws(PolicyError) in try named.narrowed(by: request.limits) }
+        // Of the policy as it is in its file: people compare it, whatever options a task was given.
+        let digest = try refusing { () throws(PolicyError) in try named.digest() }
         spec.policy = policy.name
         spec.workspace = try refusing { () throws(PolicyError) in
             try WorkspaceCheck.canonical(spec.workspace, home: caller.home, stateDirectory: paths.directory)
@@ -80,7 +81,7 @@ package struct Preparation: Sendable {
         if cgroup?.limitsMemory == true { order.memory.limit = .max }
 
         return PreparedAttempt(
-            taskID: id, spec: spec, frozen: try frozen(policy, order, work), order: order, policy: policy,
+            taskID: id, spec: spec, frozen: frozen(policy, digest, order, work), order: order, policy: policy,
             format: work.format, standardInput: work.standardInput, files: accounts(identity) + work.files,
             gateway: try gateway(policy))
     }
@@ -153,7 +154,7 @@ package struct Preparation: Sendable {
     ) throws(Refusal) -> CageOrder {
         let attempt = paths.attempt(id, 1)
         let request = CageRequest(
-            workspace: spec.workspace, home: paths.home(id), passwd: "\(attempt)/etc/passwd",
+            workspace: spec.workspace, home: paths.home(spec.homeOf ?? id), passwd: "\(attempt)/etc/passwd",
             group: "\(attempt)/etc/group", workerUid: identity.uid, workerGid: identity.gid,
             stateDirectory: paths.directory, programs: work.visible)
         var order = try refusing { () throws(PolicyError) in
@@ -194,7 +195,7 @@ package struct Preparation: Sendable {
         }
     }
 
-    private func frozen(_ policy: Policy, _ order: StartOrder, _ work: Work) throws(Refusal) -> FrozenAttempt {
+    private func frozen(_ policy: Policy, _ digest: String, _ order: StartOrder, _ work: Work) -> FrozenAttempt {
         let names = order.environment.map { String(decoding: $0.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) }
         var layers = order.cage.layers.map(\.recordName)
         if !order.cage.cgroup.isEmpty { layers.append("cgroup") }
@@ -202,8 +203,8 @@ package struct Preparation: Sendable {
         let watched = order.memory.limit != .max
         if policy.limits.memory.value != nil { limits["memoryEnforcement"] = watched ? "watchdog" : "cgroup" }
         return FrozenAttempt(
-            policyName: policy.name, policyDigest: try refusing { () throws(PolicyError) in try policy.digest() }, policyJSON: policy.json, containment: "kernel",
-            layers: layers, degraded: [], limits: limits, argv: work.arguments, environmentNames: names,
+            policyName: policy.name, policyDigest: digest, policyJSON: policy.json, containment: "kernel", layers: layers,
+            degraded: [], limits: limits, argv: work.arguments, environmentNames: names,
             resultFormat: work.format?.rawValue)
     }
 }

@@ -35,59 +35,10 @@ struct Run: AsyncParsableCommand, ExitsAsTheTaskDid {
     @Option(help: ArgumentHelp("The agent's name.", valueName: "name"))
     var agent: String?
 
-    @Option(help: ArgumentHelp("The agent's model.", valueName: "name"))
-    var model: String?
-
-    @Option(help: ArgumentHelp("End the agent after so many turns.", valueName: "n"))
-    var maxTurns: Int?
-
-    @Option(help: ArgumentHelp("End the agent when it has spent this, in US dollars.", valueName: "usd"))
-    var budget: Double?
-
-    @Option(help: ArgumentHelp("End it after this time.", valueName: "duration"))
-    var timeout: Bound<TimeSpan>?
-
-    @Option(help: ArgumentHelp("End it when it writes nothing for this time.", valueName: "duration"))
-    var idleTimeout: Bound<TimeSpan>?
-
-    @Option(help: ArgumentHelp("Memory of all its processes together.", valueName: "size"))
-    var memory: Bound<ByteSize>?
-
-    @Option(help: ArgumentHelp("Processes and threads at a time.", valueName: "n"))
-    var processes: Int?
-
-    @Option(help: ArgumentHelp("End it when it has written more than this.", valueName: "size"))
-    var outputLimit: Bound<ByteSize>?
-
-    @Option(
-        parsing: .singleValue,
-        help: ArgumentHelp("Give it a variable: of the caller, or with a value of its own.", valueName: "name[=value]"))
-    var env: [String] = []
-
     @Option(help: ArgumentHelp("Its standard input, or with an agent the end of its prompt.", valueName: "file|-"))
     var stdin: String?
 
-    @Option(help: ArgumentHelp("What to call the task.", valueName: "text"))
-    var name: String?
-
-    @Option(parsing: .singleValue, help: ArgumentHelp("A label to find it by.", valueName: "text"))
-    var label: [String] = []
-
-    @Option(help: ArgumentHelp("P0, P1 or P2.", valueName: "class"))
-    var priority: Priority = .normal
-
-    @Flag(help: "Print the task record as JSON when it has ended, and its output to the log only.")
-    var json = false
-
-    @Flag(help: "Pass the agent's raw stream through instead of its final text.")
-    var streamJson = false
-
-    @Flag(help: "Tell on stderr what the agent does, also when that is no terminal.")
-    var verbose = false
-
-    @Flag(name: .shortAndLong, help: "Say nothing on stderr.")
-    var quiet = false
-
+    @OptionGroup var options: RunOptions
     @OptionGroup var state: StateOptions
     @OptionGroup var configuration: ConfigurationOptions
 
@@ -101,49 +52,25 @@ struct Run: AsyncParsableCommand, ExitsAsTheTaskDid {
         guard command.isEmpty || agentOptions.isEmpty else {
             throw ValidationError("\(agentOptions.joined(separator: ", ")) is for agents, not for a command")
         }
-        guard !(verbose && quiet) else { throw ValidationError("--verbose and --quiet contradict each other") }
-        guard !(json && streamJson) else { throw ValidationError("--json and --stream-json contradict each other") }
-        for text in label + [name].compactMap({ $0 }) where text.isEmpty || text.utf8.count > 256 {
-            throw ValidationError("a name or label has 1 to 256 bytes")
-        }
     }
 
     private var agentOptions: [String] {
         [
-            agent.map { _ in "--agent" }, model.map { _ in "--model" }, maxTurns.map { _ in "--max-turns" },
-            budget.map { _ in "--budget" }, streamJson ? "--stream-json" : nil,
+            agent.map { _ in "--agent" }, options.model.map { _ in "--model" },
+            options.maxTurns.map { _ in "--max-turns" }, options.budget.map { _ in "--budget" },
+            options.streamJson ? "--stream-json" : nil,
         ].compactMap { $0 }
     }
 
     func run() async throws {
         Trace.mark("cli.start")
-        let caller = try caller()
+        let caller = try configuration.caller()
         let paths = try state.paths()
         let input = try RunInput(prompt: prompt, isCommand: !command.isEmpty, stdin: stdin)
         let spec = try spec(caller, input)
-        var request = RunRequest()
-        request.limits = LimitRequest(
-            wall: timeout, idle: idleTimeout, memory: memory, processes: processes, outputLimit: outputLimit)
-        request.variables = try env.map(EnvironmentRequest.init(parsing:))
-        request.standardInput = input.standardInput
-
         let store = try Store.open(paths)
         Trace.mark("store.open")
-        let view = RunView(
-            isAgent: command.isEmpty, json: json, streamJSON: streamJson, verbose: verbose, quiet: quiet)
-        let result = try await ForegroundRun(store: store, preparation: Preparation(caller: caller, paths: paths))
-            .run(spec, request, observer: view.observer)
-        try view.conclude(result)
-        throw ExitCode(result.record.exitCode ?? ExitCodes.notRun)
-    }
-
-    private func caller() throws -> Caller {
-        let places = try configuration.places()
-        var settings = OperatorConfiguration.none
-        if let file = places.file { settings = try OperatorConfiguration(text: places.text(), file: file) }
-        return Caller(
-            environment: Environment.current, workingDirectory: FileManager.default.currentDirectoryPath,
-            configuration: settings, policies: places.policies, agents: try places.agents())
+        try await options.run(spec, input: input.standardInput, caller: caller, store: store)
     }
 
     private func spec(_ caller: Caller, _ input: RunInput) throws -> TaskSpec {
@@ -155,13 +82,7 @@ struct Run: AsyncParsableCommand, ExitsAsTheTaskDid {
                 agent: agent ?? caller.configuration.defaultAgent, prompt: input.prompt ?? "", workspace: workspace,
                 policy: policy)
             : TaskSpec(command: command, workspace: workspace, policy: policy)
-        spec.name = name
-        spec.labels = label
-        spec.priority = priority
-        spec.model = model
-        spec.maxTurns = maxTurns
-        spec.budgetUsd = budget
-        spec.environmentNames = env.map { String($0.prefix { $0 != "=" }) }
+        options.apply(to: &spec)
         spec.stdin =
             switch stdin {
             case nil: .none
@@ -171,9 +92,3 @@ struct Run: AsyncParsableCommand, ExitsAsTheTaskDid {
         return spec
     }
 }
-
-extension Bound: ExpressibleByArgument {
-    package init?(argument: String) { try? self.init(parsing: argument) }
-}
-
-extension Priority: ExpressibleByArgument {}

@@ -1,0 +1,55 @@
+import Agents
+import ArgumentParser
+import Policy
+import Store
+import Supervision
+
+/// `claudine resume`: a new task that goes on with an ended agent's own session, in its private HOME.
+struct Resume: AsyncParsableCommand, ExitsAsTheTaskDid {
+    static let configuration = CommandConfiguration(
+        abstract: "Go on with an agent's session in a new task.",
+        discussion: """
+            Also for tasks that were cancelled, timed out or lost. Workspace and policy are those of the earlier task; its limits \
+            are the policy's unless they are given again.
+            """)
+
+    @Argument(help: ArgumentHelp("The earlier task's id, or the beginning of it.", valueName: "id"))
+    var id: String
+
+    @Argument(help: ArgumentHelp("What the agent is to do now.", valueName: "prompt"))
+    var prompt = "Continue."
+
+    @Option(help: ArgumentHelp("Another policy's name or file.", valueName: "name"))
+    var policy: String?
+
+    @OptionGroup var options: RunOptions
+    @OptionGroup var state: StateOptions
+    @OptionGroup var configuration: ConfigurationOptions
+
+    func run() async throws {
+        let caller = try configuration.caller()
+        let store = try await state.store()
+        let earlier = try store.existingRecord(try store.task(named: id))
+        guard let old = try store.spec(earlier.taskId), let session = earlier.sessionId else {
+            throw refusal(earlier, "it has no session", "only an agent that told its session can go on with it")
+        }
+        guard earlier.state.isTerminal else {
+            throw refusal(earlier, "it is still \(earlier.state.rawValue)", "wait for it, or cancel it first")
+        }
+        var spec = TaskSpec(
+            agent: old.agent, prompt: prompt == "-" ? try RunInput(prompt: "-", isCommand: false, stdin: nil).prompt ?? "" : prompt,
+            workspace: old.workspace, policy: policy ?? old.policy)
+        spec.model = old.model
+        options.apply(to: &spec)
+        spec.resumes = earlier.taskId
+        spec.homeOf = old.homeOf ?? earlier.taskId
+        spec.resumeSessionId = session
+        try await options.run(spec, input: .none, caller: caller, store: store)
+    }
+
+    private func refusal(_ record: TaskRecord, _ why: String, _ hint: String) -> Failure {
+        Failure(
+            "task.cannotResume", "The task \(record.taskId) cannot be resumed: \(why).", hint: hint,
+            exitCode: ExitCodes.wrongState)
+    }
+}
