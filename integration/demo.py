@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shlex
 import sys
@@ -92,9 +91,10 @@ def perform(world: World, show: Show) -> bool:
     show.say()
     show.say("Proof from outside, by a nonce in the environment of everything it started:")
     show.say(f"while it ran: {len(seen)} different processes seen, at most {most} at a time", "  ")
-    show.say(f"now, {len(os.listdir('/proc'))} entries of /proc later: {len(left)} left", "  ")
-    blocked = "NOT BLOCKED" not in result.text
-    good = not left and bool(seen) and blocked
+    show.say(f"now: {len(left)} left", "  ")
+    refused = len(re.findall(r"^\s+blocked  ", result.text, re.MULTILINE))
+    succeeded = re.findall(r"^\s+NOT BLOCKED  .*", result.text, re.MULTILINE)
+    good = not left and bool(seen) and refused >= 8 and not succeeded
     show.say()
     show.say("Nothing is left running, and nothing forbidden succeeded." if good else "THE DEMO FAILED: see above.")
     return good
