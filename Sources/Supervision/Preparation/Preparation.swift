@@ -189,9 +189,8 @@ package struct Preparation: Sendable {
             let upstream = caller.configuration.upstream ?? caller.environment["ANTHROPIC_BASE_URL"]
             let credential = try CredentialSource.parse(caller.configuration.credential)
                 .resolve(environment: caller.environment, home: caller.home)
-            return GatewayConfiguration(
-                upstream: try upstream.map { text throws(GatewayError) in try UpstreamAddress.parse(text) } ?? .publicAPI,
-                credential: credential)
+            let address = try upstream.map { text throws(GatewayError) in try UpstreamAddress.parse(text) }
+            return GatewayConfiguration(upstream: address ?? .publicAPI, credential: credential)
         }
     }
 
@@ -203,21 +202,8 @@ package struct Preparation: Sendable {
         let watched = order.memory.limit != .max
         if policy.limits.memory.value != nil { limits["memoryEnforcement"] = watched ? "watchdog" : "cgroup" }
         return FrozenAttempt(
-            policyName: policy.name, policyDigest: digest, policyJSON: policy.json, containment: "kernel", layers: layers,
-            degraded: [], limits: limits, argv: work.arguments, environmentNames: names,
+            policyName: policy.name, policyDigest: digest, policyJSON: policy.json, containment: "kernel",
+            layers: layers, degraded: [], limits: limits, argv: work.arguments, environmentNames: names,
             resultFormat: work.format?.rawValue)
     }
-}
-
-/// Calls `body` and turns its error into a refusal.
-private func refusing<Value>(_ body: () throws(PolicyError) -> Value) throws(Refusal) -> Value {
-    do throws(PolicyError) { return try body() } catch { throw Refusal(error) }
-}
-
-private func refusing<Value>(_ body: () throws(AgentError) -> Value) throws(Refusal) -> Value {
-    do throws(AgentError) { return try body() } catch { throw Refusal(error) }
-}
-
-private func refusing<Value>(_ body: () throws(GatewayError) -> Value) throws(Refusal) -> Value {
-    do throws(GatewayError) { return try body() } catch { throw Refusal(error) }
 }

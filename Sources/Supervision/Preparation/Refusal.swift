@@ -1,6 +1,6 @@
-package import Agents
-package import Gateway
-package import Policy
+import Agents
+import Gateway
+import Policy
 package import Store
 
 /// Why a task must not run; it is written down as such.
@@ -12,24 +12,39 @@ package struct Refusal: Error, Equatable, Sendable {
         self.reason = reason
         self.hint = hint
     }
+}
 
-    package init(_ error: PolicyError) {
-        var detail = error.detail.mapValues(JSONValue.string)
+/// Calls `body` and turns its error into a refusal.
+func refusing<Value, Cause: RefusalCause>(_ body: () throws(Cause) -> Value) throws(Refusal) -> Value {
+    do throws(Cause) { return try body() } catch { throw error.refusal }
+}
+
+/// The error of a part that had a say in whether the task may run.
+protocol RefusalCause: Error {
+    var refusal: Refusal { get }
+}
+
+extension PolicyError: RefusalCause {
+    var refusal: Refusal {
+        var facts = detail.mapValues(JSONValue.string)
         // The contract has errno as a number.
-        if let text = error.detail["errno"], let number = Int64(text) { detail["errno"] = .integer(number) }
-        self.init(
+        if let number = detail["errno"].flatMap({ Int64($0) }) { facts["errno"] = .integer(number) }
+        return Refusal(
             Reason(
-                ReasonCode(rawValue: error.code.rawValue) ?? .refusedConfig, error.message,
-                detail: detail.isEmpty ? nil : .object(detail)),
-            hint: error.hint)
+                ReasonCode(rawValue: code.rawValue) ?? .refusedConfig, message,
+                detail: facts.isEmpty ? nil : .object(facts)),
+            hint: hint)
     }
+}
 
-    package init(_ error: AgentError) {
-        self.init(Reason(ReasonCode(rawValue: error.code.rawValue) ?? .refusedConfig, error.message), hint: error.hint)
+extension AgentError: RefusalCause {
+    var refusal: Refusal {
+        Refusal(Reason(ReasonCode(rawValue: code.rawValue) ?? .refusedConfig, message), hint: hint)
     }
+}
 
-    package init(_ error: GatewayError) {
-        self.init(
-            Reason(.refusedConfig, error.message, detail: .object(["gateway": .string(error.code)])), hint: error.hint)
+extension GatewayError: RefusalCause {
+    var refusal: Refusal {
+        Refusal(Reason(.refusedConfig, message, detail: .object(["gateway": .string(code)])), hint: hint)
     }
 }
