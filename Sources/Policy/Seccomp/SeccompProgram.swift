@@ -79,9 +79,9 @@ struct SyscallVerdicts {
         // ENOSYS, for libraries fall back from a call that does not exist, and abort on one that is refused.
         otherwise = allowlist ? SeccompAction.errno(ENOSYS) : SeccompAction.allow
         set(SyscallSets.dangerous, to: SeccompAction.errno(EPERM))
-        // Its flags are in memory, where no filter can look; the C library falls back to clone.
-        set(["clone3"], to: SeccompAction.errno(ENOSYS))
+        // Their flags and modes are in memory, where no filter can look; the C library falls back to clone and openat.
         if allowlist { set(SyscallSets.agent, to: SeccompAction.allow) }
+        set(["clone3", "openat2"], to: SeccompAction.errno(ENOSYS))
         if nested { set(SyscallSets.nested, to: SeccompAction.allow) }
         set(syscalls.allow, to: SeccompAction.allow)
         set(syscalls.deny, to: SeccompAction.errno(EPERM))

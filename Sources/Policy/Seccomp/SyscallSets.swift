@@ -26,7 +26,7 @@ enum SyscallSets {
         landlock_add_rule landlock_create_ruleset landlock_restrict_self lchown lgetxattr linkat llistxattr \
         lremovexattr lsetxattr lstat map_shadow_stack membarrier mincore mkdirat mknod mlock mlock2 mlockall \
         mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink mseal msgctl msgget msgrcv msgsnd \
-        msync munlock munlockall name_to_handle_at nanosleep openat2 pause pidfd_send_signal pipe pkey_free \
+        msync munlock munlockall name_to_handle_at nanosleep pause pidfd_send_signal pipe pkey_free \
         pkey_mprotect ppoll preadv preadv2 process_mrelease pwritev readahead readlinkat readv recvmmsg \
         remap_file_pages removexattr renameat rt_sigpending rt_sigqueueinfo rt_sigtimedwait rt_tgsigqueueinfo \
         sched_get_priority_max sched_get_priority_min sched_getattr sched_getparam sched_getscheduler \
