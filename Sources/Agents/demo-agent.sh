@@ -84,7 +84,17 @@ write_etc() { can_create /etc/claudine-demo; }
 
 write_usr() { can_create /usr/claudine-demo; }
 
-write_beside() { can_create "$work/../claudine-demo-outside"; }
+# Temporary places and the home may be private ones of the cage: a file there proves nothing.
+write_outside() {
+    outside=77
+    for place in "$work/.." /opt /srv /var /usr/local; do
+        place=$(cd -P "$place" && pwd) || continue
+        case $place/ in "$work"/* | "${HOME:-/tmp}"/* | /tmp/* | /var/tmp/* | /dev/shm/*) continue ;; esac
+        can_create "$place/claudine-demo-outside" && return 0
+        outside=1
+    done
+    return "$outside"
+}
 
 # 192.0.2.1 belongs to nobody (RFC 5737). Only an error of this machine counts as blocked: no answer means that packets left.
 connect_outside() {
@@ -200,7 +210,7 @@ try read_ssh "read the ssh keys of a real user"
 try read_shadow "read /etc/shadow"
 try write_etc "write to /etc"
 try write_usr "write to /usr"
-try write_beside "write outside the workspace"
+try write_outside "write outside the workspace"
 try connect_outside "connect to the network directly"
 try mount_something "mount a file system"
 try new_namespace "make a namespace"
