@@ -4,8 +4,8 @@
 #   deps.sh [PACKAGE…]      more packages than the usual ones
 set -eu
 
-# libsqlite3, libseccomp, libcap and zlib are linked; the rest is what the tests are made of.
-wanted="libsqlite3-dev libseccomp-dev libcap-dev zlib1g-dev pkg-config python3 bubblewrap util-linux bsdutils binutils $*"
+# libsqlite3, libseccomp and libcap are linked; the rest is what the tests are made of.
+wanted="libsqlite3-dev libseccomp-dev libcap-dev pkg-config python3 bubblewrap util-linux bsdutils binutils $*"
 
 have() {
     dpkg-query -W -f='${Status}' "$1" 2> /dev/null | grep -q '^install ok installed$'
@@ -20,7 +20,7 @@ missing_packages() {
 
 if ! command -v dpkg-query > /dev/null; then
     missing=
-    for library in sqlite3 libseccomp libcap zlib; do
+    for library in sqlite3 libseccomp libcap; do
         pkg-config --exists "$library" 2> /dev/null || missing="$missing $library"
     done
     for program in python3 bwrap unshare script ldd; do
