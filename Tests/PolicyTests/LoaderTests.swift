@@ -219,7 +219,7 @@ import Testing
             var bytes = Array(try builtInText(names[round % names.count]).utf8)
             for _ in 0..<Int.random(in: 1...4, using: &random) { mutate(&bytes, &random) }
             do {
-                let policy = try load(try PolicyFile.text(bytes, of: "test.toml"))
+                let policy = try load(try TrustedFile.text(bytes, of: "test.toml"))
                 #expect((16...4_194_304).contains(policy.limits.processes))
                 #expect((0...19).contains(policy.process.nice))
                 #expect(PolicyName.isValid(policy.name))

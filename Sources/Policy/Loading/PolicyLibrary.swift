@@ -88,7 +88,7 @@ package struct PolicyLibrary: Sendable {
     }
 
     private func loadFile(_ path: String, extending chain: [String]) throws(PolicyError) -> LoadedPolicy {
-        let source = try PolicySource(file: path, text: try PolicyFile.read(path))
+        let source = try PolicySource(file: path, text: try TrustedFile.read(path))
         let policy = try parse(source, extending: chain)
         guard !Self.builtInNames.contains(policy.name) else { throw Self.shadowed(policy.name, by: path) }
         let stem = String(path.split(separator: "/").last ?? "")

@@ -21,7 +21,7 @@ extension AgentCommand {
         @OptionGroup var configuration: ConfigurationOptions
 
         func run() throws {
-            let agents = try configuration.places().agents().all
+            let agents = try configuration.places().read().agents.all
             let answer = ["agents": agents.map { ["name": $0.name, "summary": $0.summary] }]
             try Answer(asJSON: json).write(answer) {
                 TextTable(
@@ -46,7 +46,7 @@ extension AgentCommand {
         @OptionGroup var configuration: ConfigurationOptions
 
         func run() throws {
-            let library = try configuration.places().agents()
+            let library = try configuration.places().read().agents
             let agents = try names.isEmpty ? library.all : names.map { try library.agent($0) }
             let environment = Environment.current
             let lookup = ExecutableLookup(

@@ -72,7 +72,7 @@ extension ConfigCommand {
 
         func run() throws {
             let places = try configuration.places()
-            let agents = try places.agents().all.map(\.name)
+            let agents = try places.read().agents.all.map(\.name)
             let policies = try places.policies.list().map { try $0.result.get().policy.name }
             let answer: JSONValue = [
                 "file": places.file.map(JSONValue.string) ?? .null,

@@ -100,11 +100,10 @@ extension ConfigurationOptions {
     /// This process's user, environment and configuration.
     func caller() throws -> Caller {
         let places = try places()
-        var settings = OperatorConfiguration.none
-        if let file = places.file { settings = try OperatorConfiguration(text: places.text(), file: file) }
+        let file = try places.read()
         return Caller(
             environment: Environment.current, workingDirectory: FileManager.default.currentDirectoryPath,
-            configuration: settings, policies: places.policies, agents: try places.agents())
+            configuration: file.settings, policies: places.policies, agents: file.agents)
     }
 }
 

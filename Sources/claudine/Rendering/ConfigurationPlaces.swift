@@ -38,14 +38,28 @@ struct ConfigurationPlaces {
         }
     }
 
-    /// Its text; empty where there is none.
+    /// Its text, whatever it says; empty where there is none.
     func text() throws -> String {
         guard let file else { return "" }
         return try TrustedFile.read(file)
     }
 
-    func agents() throws -> AgentLibrary {
-        guard let file else { return .builtIn }
-        return try AgentLibrary(configuration: TrustedFile.read(file), file: file)
+    func read() throws -> Configuration {
+        guard let file else { return Configuration() }
+        return try Configuration(text: TrustedFile.read(file), file: file)
+    }
+}
+
+/// What `config.toml` says.
+struct Configuration {
+    private(set) var settings = OperatorConfiguration.none
+    private(set) var agents = AgentLibrary.builtIn
+
+    init() {}
+
+    /// - Throws: `refused.config` with file and line, whichever part is wrong.
+    init(text: String, file: String) throws {
+        settings = try OperatorConfiguration(text: text, file: file)
+        agents = try AgentLibrary(configuration: text, file: file)
     }
 }

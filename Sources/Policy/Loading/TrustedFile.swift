@@ -1,12 +1,14 @@
 import Foundation
 
-/// Reads a policy file from a place that only the user or root can have written.
-enum PolicyFile {
-    /// Bytes; a policy has about 3 KiB.
+/// Reads a policy or configuration file, and only what nobody but the user or root can have written.
+package enum TrustedFile {
+    /// Bytes; a policy has about 3 KiB, a configuration of a thousand agents less than this.
     static let largest = 256 << 10
 
     /// The text of a regular file that is no symlink, that belongs to the user or root, and that nobody else can write.
-    static func read(_ path: String) throws(PolicyError) -> String {
+    ///
+    /// - Throws: `refused.config` with the file, the bound and what was found.
+    package static func read(_ path: String) throws(PolicyError) -> String {
         // O_NONBLOCK, for a FIFO in that place must not stop us.
         let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -73,7 +75,7 @@ enum PolicyFile {
         _ path: String, _ message: String, bound: String, found: String, hint: String? = nil
     ) -> PolicyError {
         PolicyError(
-            .config, "\(path): the policy file \(message)", hint: hint,
+            .config, "\(path): the file \(message)", hint: hint,
             detail: ["file": path, "line": "1", "key": "", "bound": bound, "found": found])
     }
 }
