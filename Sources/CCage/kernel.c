@@ -3,6 +3,7 @@
 #include "syscalls.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/timerfd.h>
 
@@ -71,6 +72,8 @@ __attribute__((constructor)) static void remember_title(int argc, char **argv) {
     title = argv[0];
     title_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) + 1 - argv[0]);
 }
+
+void cage_trim_memory(void) { malloc_trim(0); }
 
 char *cage_title(size_t *size) {
     *size = title_size;

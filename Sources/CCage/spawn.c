@@ -150,6 +150,11 @@ abandon:
     cage_pidfd_signal(pidfd, SIGKILL, false);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
     close(pidfd);
+    close(cage->control);
+    close(cage->lifeline);
+    close(cage->exec_status);
+    control[0] = lifeline[1] = exec_status[0] = -1;
+    *cage = (struct cage){.init_pidfd = -1, .control = -1, .lifeline = -1, .exec_status = -1};
     errno = error;
 failed:
     *failure = (struct cage_failure){.stage = (uint8_t)stage, .index = (uint16_t)index, .error = errno};

@@ -146,7 +146,8 @@ package struct FrameDecoder: Sendable {
 
     private mutating func compact() {
         guard consumed > 0 else { return }
-        buffer.removeSubrange(0..<consumed)
+        // A large message leaves a large buffer behind; an empty one is let go.
+        if consumed == buffer.count { buffer = [] } else { buffer.removeSubrange(0..<consumed) }
         consumed = 0
     }
 }

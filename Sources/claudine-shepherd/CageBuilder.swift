@@ -5,9 +5,10 @@ internal import CCage
     internal import ShepherdProtocol
 #endif
 
-/// The C form of an order. Its memory is never freed: it is needed until the worker has executed, and a shepherd starts one.
+/// The C form of an order. The cage has its own copy of it as soon as it is cloned.
 struct CageBuilder {
     private var order = cage_order()
+    private let memory = Arena()
 
     init(
         _ start: StartOrder, input: Int32, output: Int32, error: Int32, handoff: Int32, supervisor: Int32, cgroup: Int32
@@ -16,24 +17,24 @@ struct CageBuilder {
         order.namespaces = cage.namespaces
         order.uid = cage.uid
         order.gid = cage.gid
-        order.hostname = UnsafePointer(Self.text(cage.hostname))
+        order.hostname = UnsafePointer(memory.text(cage.hostname))
         order.pid_max = cage.pidMax
         order.nesting = cage.nesting
-        order.mounts = Self.list(cage.mounts) { step in
+        order.mounts = memory.list(cage.mounts) { step in
             cage_mount(
-                kind: step.kind.rawValue, flags: step.flags.rawValue, source: UnsafePointer(Self.text(step.source)),
-                target: UnsafePointer(Self.text(step.target)), size: step.size, inodes: step.inodes, mode: step.mode,
+                kind: step.kind.rawValue, flags: step.flags.rawValue, source: UnsafePointer(memory.text(step.source)),
+                target: UnsafePointer(memory.text(step.target)), size: step.size, inodes: step.inodes, mode: step.mode,
                 tree: -1)
         }
         order.mount_count = cage.mounts.count
         order.listeners = UnsafePointer(
-            Self.list(cage.listeners) { listener in
+            memory.list(cage.listeners) { listener in
                 cage_listener(
-                    kind: listener.kind.rawValue, port: listener.port, path: UnsafePointer(Self.text(listener.path)))
+                    kind: listener.kind.rawValue, port: listener.port, path: UnsafePointer(memory.text(listener.path)))
             })
         order.listener_count = min(cage.listeners.count, Int(CAGE_MAX_LISTENERS))
         order.rlimits = UnsafePointer(
-            Self.list(cage.rlimits) { limit in
+            memory.list(cage.rlimits) { limit in
                 cage_rlimit(resource: limit.resource, soft: limit.soft, hard: limit.hard)
             })
         order.rlimit_count = cage.rlimits.count
@@ -43,18 +44,18 @@ struct CageBuilder {
         order.landlock_network = cage.landlock.handledNetwork
         order.landlock_scoped = cage.landlock.scoped
         order.landlock_rules = UnsafePointer(
-            Self.list(cage.landlock.rules) { rule in
-                cage_landlock_rule(path: UnsafePointer(Self.text(rule.path)), rights: rule.rights)
+            memory.list(cage.landlock.rules) { rule in
+                cage_landlock_rule(path: UnsafePointer(memory.text(rule.path)), rights: rule.rights)
             })
         order.landlock_rule_count = cage.landlock.rules.count
-        order.seccomp = UnsafeRawPointer(Self.text(cage.seccomp))
+        order.seccomp = UnsafeRawPointer(memory.text(cage.seccomp))
         // struct sock_filter is 8 bytes (linux/filter.h).
         order.seccomp_instructions = UInt16(truncatingIfNeeded: cage.seccomp.count / 8)
-        order.candidates = UnsafePointer(Self.list(start.candidates) { UnsafePointer(Self.text($0)) })
+        order.candidates = UnsafePointer(memory.list(start.candidates) { UnsafePointer(memory.text($0)) })
         order.candidate_count = start.candidates.count
-        order.arguments = UnsafePointer(Self.vector(start.arguments))
-        order.environment = UnsafePointer(Self.vector(start.environment))
-        order.working_directory = UnsafePointer(Self.text(start.workingDirectory))
+        order.arguments = UnsafePointer(memory.vector(start.arguments))
+        order.environment = UnsafePointer(memory.vector(start.environment))
+        order.working_directory = UnsafePointer(memory.text(start.workingDirectory))
         order.standard_input = input
         order.standard_output = output
         order.standard_error = error
@@ -75,26 +76,45 @@ struct CageBuilder {
             found: failure.found)
     }
 
-    private static func text(_ bytes: Bytes) -> UnsafeMutablePointer<CChar> {
-        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
+    /// Gives the memory back; the order must not be used after this.
+    func release() { memory.release() }
+}
+
+/// Memory of the C structures, given back at once.
+private final class Arena {
+    private var blocks: [UnsafeMutableRawPointer] = []
+
+    func text(_ bytes: Bytes) -> UnsafeMutablePointer<CChar> {
+        let copy: UnsafeMutablePointer<CChar> = allocate(bytes.count + 1)
         for (index, byte) in bytes.enumerated() { copy[index] = CChar(bitPattern: byte) }
         copy[bytes.count] = 0
         return copy
     }
 
-    private static func list<Element, Value>(
+    func list<Element, Value>(
         _ elements: [Element], _ convert: (Element) -> Value
     ) -> UnsafeMutablePointer<Value> {
-        let copy = UnsafeMutablePointer<Value>.allocate(capacity: max(elements.count, 1))
+        let copy: UnsafeMutablePointer<Value> = allocate(max(elements.count, 1))
         for (index, element) in elements.enumerated() { (copy + index).initialize(to: convert(element)) }
         return copy
     }
 
     /// A NULL-terminated vector, as execve(2) takes it.
-    private static func vector(_ elements: [Bytes]) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
-        let copy = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: elements.count + 1)
+    func vector(_ elements: [Bytes]) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
+        let copy: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> = allocate(elements.count + 1)
         for (index, element) in elements.enumerated() { (copy + index).initialize(to: text(element)) }
         (copy + elements.count).initialize(to: nil)
         return copy
+    }
+
+    func release() {
+        for block in blocks { block.deallocate() }
+        blocks = []
+    }
+
+    private func allocate<Value>(_ count: Int) -> UnsafeMutablePointer<Value> {
+        let block = UnsafeMutablePointer<Value>.allocate(capacity: count)
+        blocks.append(UnsafeMutableRawPointer(block))
+        return block
     }
 }

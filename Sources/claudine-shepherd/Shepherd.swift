@@ -200,6 +200,7 @@ final class Shepherd {
             start, input: Inherited.standardInput, output: output.1, error: error.1, handoff: Inherited.handoff,
             supervisor: Inherited.commands, cgroup: cgroup)
         let failure = builder.spawn(&cage)
+        builder.release()
         for descriptor in [output.1, error.1, Inherited.standardInput, Inherited.handoff] { _ = close(descriptor) }
         if let failure { fail(failure) }
     }
@@ -249,6 +250,17 @@ final class Shepherd {
         guard ladder.phase == .starting, cage_release(&cage) == 0 else { return }
         receipt?.enter(.running)
         releasedAt = cage_boottime()
+        shrink()
+    }
+
+    /// What START took is not needed any more: a shepherd that only waits should cost next to nothing.
+    private func shrink() {
+        order?.cage.seccomp = []
+        order?.cage.mounts = []
+        order?.cage.landlock.rules = []
+        order?.environment = []
+        order?.arguments = []
+        cage_trim_memory()
     }
 
     private func execStatusClosed(at now: UInt64) {
@@ -298,7 +310,7 @@ final class Shepherd {
         readCage(at: now)
         var status: Int32 = 0
         var usage = rusage()
-        guard wait4(cage.`init`, &status, 0, &usage) == cage.`init` else { return }
+        while wait4(cage.`init`, &status, 0, &usage) < 0, cage_errno() == EINTR {}
         for descriptor in [cage.init_pidfd, cage.lifeline, cage.control, cage.exec_status] where descriptor >= 0 {
             _ = close(descriptor)
         }

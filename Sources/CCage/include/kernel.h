@@ -44,6 +44,8 @@ int cage_pidfd_open(pid_t pid);
 // Entries of a directory as getdents64(2) lays them out; `position` walks one buffer, NULL at its end.
 ssize_t cage_read_directory(int fd, void *buffer, size_t size);
 const char *cage_next_entry(const void *buffer, size_t filled, size_t *position);
+// Gives freed heap back to the kernel (malloc_trim(3)).
+void cage_trim_memory(void);
 // The process's argument strings, which lie in one block: what /proc/PID/cmdline shows.
 char *cage_title(size_t *size);
 // posix_spawn_file_actions_addclosefrom_np (glibc 2.34).

@@ -1,6 +1,5 @@
 import ArgumentParser
 import FoundationEssentials
-import Glibc
 import OutputLog
 import ShepherdProtocol
 import Store
@@ -135,28 +134,6 @@ struct Logs: AsyncParsableCommand {
         while !rest.isEmpty, let piece = try cursor.next() {
             try format.write(piece)
             if piece.end >= header.total(piece.stream) { rest.remove(piece.stream) }
-        }
-    }
-}
-
-extension StandardOutput {
-    /// Writes bytes that need not be text.
-    fileprivate static func write(_ bytes: Bytes) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count >= 0 {
-                rest = rest.dropFirst(count)
-            } else if errno == EPIPE {
-                Exit.with(128 + SIGPIPE)
-            } else if errno == EAGAIN {
-                var one = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
-                poll(&one, 1, -1)
-            } else if errno != EINTR {
-                let reason = String(cString: strerror(errno))
-                throw Failure(
-                    "output.unwritable", "Standard output cannot be written: \(reason).", exitCode: ExitCodes.no)
-            }
         }
     }
 }

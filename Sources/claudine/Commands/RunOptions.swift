@@ -60,6 +60,9 @@ struct RunOptions: ParsableArguments {
         if let processes, processes < 1 {
             throw ValidationError("--processes \(processes): it must be a whole number of at least 1")
         }
+        if let budget, !(budget.isFinite && budget > 0) {
+            throw ValidationError("--budget \(budget): it must be an amount above 0, in US dollars")
+        }
         guard !(verbose && quiet) else { throw ValidationError("--verbose and --quiet contradict each other") }
         guard !(json && streamJson) else { throw ValidationError("--json and --stream-json contradict each other") }
         for text in label + [name].compactMap({ $0 }) where text.isEmpty || text.utf8.count > 256 {

@@ -18,9 +18,12 @@ struct RunView: Sendable {
         var observer = AttemptObserver()
         if !quiet {
             observer.onNotice = { StandardError.say($0) }
-            if let gateway = prepared.gateway, gateway.credential.kind == Credential.Kind.none, isAgent, prepared.spec.agent != AgentDefinition.demo.name {
+            if isAgent, prepared.spec.agent != AgentDefinition.demo.name,
+                prepared.gateway?.credential.kind == Credential.Kind.none
+            {
                 StandardError.say(
-                    "warning: no credential was found; the gateway will answer 401 (set ANTHROPIC_API_KEY, or log in with claude)")
+                    "warning: no credential was found; the gateway will answer 401 "
+                        + "(set ANTHROPIC_API_KEY, or log in with claude)")
             }
         }
         guard !json else { return observer }
@@ -54,33 +57,17 @@ struct RunView: Sendable {
             Failure(reason.code.rawValue, reason.message, hint: hint, exitCode: 0).text)
     }
 
+    /// - Returns: false when the reader of stdout is gone.
     private static func pass(_ piece: OutputPiece, stdout: Bool) -> Bool {
         switch piece {
-        case .data(.stdout, let bytes, _): return !stdout || write(bytes, to: STDOUT_FILENO)
+        case .data(.stdout, let bytes, _): return !stdout || writeAll(bytes, to: STDOUT_FILENO) == 0
         case .data(.stderr, let bytes, _):
-            _ = write(bytes, to: STDERR_FILENO)
+            _ = writeAll(bytes, to: STDERR_FILENO)
             return true
         case .gap(let stream, let from, let to):
             StandardError.say("\(to - from) bytes of \(stream) were not kept")
             return true
         }
-    }
-
-    /// - Returns: false when the reader is gone.
-    private static func write(_ bytes: Bytes, to descriptor: Int32) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if errno == EAGAIN {
-                var one = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                poll(&one, 1, -1)
-            } else if errno != EINTR {
-                return false
-            }
-        }
-        return true
     }
 }
 

@@ -4,10 +4,11 @@ import Glibc
 enum StandardOutput {
     static let isTerminal = isatty(STDOUT_FILENO) == 1
 
-    /// Writes all of `text`; a reader that went away ends the program quietly, as it does for any filter.
-    static func write(_ text: String) throws(Failure) {
-        var text = text
-        let error = text.withUTF8 { writeAll(STDOUT_FILENO, UnsafeRawBufferPointer($0)) }
+    static func write(_ text: String) throws(Failure) { try write(Array(text.utf8)) }
+
+    /// Writes all of `bytes`; a reader that went away ends the program quietly, as it does for any filter.
+    static func write(_ bytes: [UInt8]) throws(Failure) {
+        let error = writeAll(bytes, to: STDOUT_FILENO)
         if error == EPIPE { Exit.with(128 + SIGPIPE) }
         guard error == 0 else {
             throw Failure(
@@ -22,10 +23,7 @@ enum StandardError {
     static let isTerminal = isatty(STDERR_FILENO) == 1
 
     /// There is nobody left to tell when this fails.
-    static func write(_ text: String) {
-        var text = text
-        _ = text.withUTF8 { writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
-    }
+    static func write(_ text: String) { _ = writeAll(Array(text.utf8), to: STDERR_FILENO) }
 
     /// A line of ours.
     static func say(_ text: String) {
@@ -33,11 +31,13 @@ enum StandardError {
     }
 }
 
-/// The errno, or 0 when every byte was written.
-private func writeAll(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int32 {
+/// Writes every byte, and waits where the descriptor takes no more for now.
+///
+/// - Returns: 0, or the errno that ended it: EPIPE when the reader is gone.
+func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
     var rest = bytes[...]
     while !rest.isEmpty {
-        let count = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
         if count >= 0 {
             rest = rest.dropFirst(count)
         } else if errno == EAGAIN {
