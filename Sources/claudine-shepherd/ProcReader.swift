@@ -7,22 +7,23 @@ internal import CCage
 
 /// Small files of /proc, without a String in sight.
 enum ProcReader {
+    private static let largest = 16 << 10
+
     /// Up to 16 KiB of a file below `directory` (or an absolute path).
     static func read(_ path: Bytes, below directory: Int32 = AT_FDCWD) -> Bytes? {
         let descriptor = open(path, below: directory, flags: O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { _ = CCage.close(descriptor) }
-        var contents = Bytes(repeating: 0, count: 16 << 10)
-        var filled = 0
-        while filled < contents.count {
-            let count = contents.withUnsafeMutableBytes {
-                CCage.read(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled)
+        var contents = Bytes()
+        // Small pieces on the stack: pages once touched on the heap stay with an idle shepherd.
+        withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { piece in
+            while contents.count < largest {
+                let count = CCage.read(descriptor, piece.baseAddress, piece.count)
+                if count < 0, cage_errno() == EINTR { continue }
+                if count <= 0 { break }
+                contents.append(contentsOf: piece[0..<count])
             }
-            if count < 0, cage_errno() == EINTR { continue }
-            if count <= 0 { break }
-            filled += count
         }
-        contents.removeSubrange(filled..<contents.count)
         return contents
     }
 

@@ -37,7 +37,7 @@ struct Sampler {
     private func total(proportional: Bool) -> Usage {
         var usage = Usage()
         guard proc >= 0, lseek(proc, 0, SEEK_SET) == 0 else { return usage }
-        withUnsafeTemporaryAllocation(byteCount: 8192, alignment: 8) { buffer in
+        withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 8) { buffer in
             while true {
                 let filled = cage_read_directory(proc, buffer.baseAddress, buffer.count)
                 guard filled > 0 else { return }

@@ -101,6 +101,7 @@ final class Shepherd {
         _ = read(timer, &expirations, 8)
         perform(ladder.expire(at: now), at: now)
         if now >= nextHeartbeat, let order {
+            cage_trim_memory()
             nextHeartbeat = now.addingClamped(order.clocks.heartbeat)
             outbox.post(.heartbeat(at: now))
         }
@@ -114,7 +115,7 @@ final class Shepherd {
     // MARK: The supervisor
 
     private func readCommands(at now: UInt64) {
-        withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 8) { buffer in
+        withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 8) { buffer in
             while !supervisorGone {
                 let count = read(Inherited.commands, buffer.baseAddress, buffer.count)
                 if count < 0 {
