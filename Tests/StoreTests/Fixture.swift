@@ -30,7 +30,7 @@ final class Fixture: Sendable {
     }
 
     let frozen = FrozenAttempt(
-        policyName: "strict", policyDigest: "sha256:ab", policyJSON: ["network": "none"], containment: "kernel",
+        policyName: "strict", policyDigest: "sha256:ab", policyJSON: "{}", containment: "kernel",
         layers: ["userNamespace"], degraded: [], limits: ["wallSeconds": 60], argv: ["/bin/true"],
         environmentNames: ["PATH"])
 

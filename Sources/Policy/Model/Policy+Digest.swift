@@ -26,6 +26,10 @@ extension Policy {
 
     /// `sha256:` and 64 hexadecimal digits over the canonical JSON.
     package func digest() throws(PolicyError) -> String {
-        "sha256:" + SHA256.hex(Array(try canonicalJSON().utf8))
+        Self.digest(ofCanonicalJSON: try canonicalJSON())
+    }
+
+    package static func digest(ofCanonicalJSON text: String) -> String {
+        "sha256:" + SHA256.hex(Array(text.utf8))
     }
 }

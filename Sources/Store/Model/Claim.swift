@@ -21,8 +21,8 @@ package struct FrozenAttempt: Codable, Equatable, Sendable {
     package var policyName: String
     /// `sha256:…` of the policy in its canonical form.
     package var policyDigest: String
-    /// The whole effective policy.
-    package var policyJSON: JSONValue
+    /// The whole effective policy, canonical JSON.
+    package var policyJSON: String
     /// `kernel`, `cgroup` or `bestEffort`.
     package var containment: String
     package var layers: [String]
@@ -35,7 +35,7 @@ package struct FrozenAttempt: Codable, Equatable, Sendable {
     package var resultFormat: String?
 
     package init(
-        policyName: String, policyDigest: String, policyJSON: JSONValue, containment: String, layers: [String],
+        policyName: String, policyDigest: String, policyJSON: String, containment: String, layers: [String],
         degraded: [String], limits: [String: JSONValue], argv: [String], environmentNames: [String],
         resultFormat: String? = nil
     ) {

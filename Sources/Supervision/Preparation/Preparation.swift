@@ -54,7 +54,9 @@ package struct Preparation: Sendable {
         let named = try refusing { () throws(PolicyError) in try caller.policies.load(spec.policy).policy }
         let policy = try refusing { () throws(PolicyError) in try named.narrowed(by: request.limits) }
         // Of the policy as it is in its file: people compare it, whatever options a task was given.
-        let digest = try refusing { () throws(PolicyError) in try named.digest() }
+        let canonical = try refusing { () throws(PolicyError) in try named.canonicalJSON() }
+        let digest = Policy.digest(ofCanonicalJSON: canonical)
+        let effective = policy == named ? canonical : try refusing { () throws(PolicyError) in try policy.canonicalJSON() }
         spec.policy = policy.name
         spec.workspace = try refusing { () throws(PolicyError) in
             try WorkspaceCheck.canonical(spec.workspace, home: caller.home, stateDirectory: paths.directory)
@@ -81,7 +83,7 @@ package struct Preparation: Sendable {
         if cgroup?.limitsMemory == true { order.memory.limit = .max }
 
         return PreparedAttempt(
-            taskID: id, spec: spec, frozen: frozen(policy, digest, order, work), order: order, policy: policy,
+            taskID: id, spec: spec, frozen: frozen(policy, (digest, effective), order, work), order: order, policy: policy,
             format: work.format, standardInput: work.standardInput, files: accounts(identity) + work.files,
             gateway: try gateway(policy))
     }
@@ -194,7 +196,9 @@ package struct Preparation: Sendable {
         }
     }
 
-    private func frozen(_ policy: Policy, _ digest: String, _ order: StartOrder, _ work: Work) -> FrozenAttempt {
+    private func frozen(
+        _ policy: Policy, _ recorded: (digest: String, json: String), _ order: StartOrder, _ work: Work
+    ) -> FrozenAttempt {
         let names = order.environment.map { String(decoding: $0.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) }
         var layers = order.cage.layers.map(\.recordName)
         if !order.cage.cgroup.isEmpty { layers.append("cgroup") }
@@ -202,7 +206,7 @@ package struct Preparation: Sendable {
         let watched = order.memory.limit != .max
         if policy.limits.memory.value != nil { limits["memoryEnforcement"] = watched ? "watchdog" : "cgroup" }
         return FrozenAttempt(
-            policyName: policy.name, policyDigest: digest, policyJSON: policy.json, containment: "kernel",
+            policyName: policy.name, policyDigest: recorded.digest, policyJSON: recorded.json, containment: "kernel",
             layers: layers, degraded: [], limits: limits, argv: work.arguments, environmentNames: names,
             resultFormat: work.format?.rawValue)
     }

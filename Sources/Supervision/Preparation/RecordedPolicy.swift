@@ -2,20 +2,6 @@ import Policy
 import Store
 
 extension Policy {
-    /// The whole effective policy as it is frozen into the attempt.
-    var json: JSONValue {
-        guard let text = try? canonicalJSON(), let value = try? JSONText.decode(JSONValue.self, from: text) else {
-            return .null
-        }
-        return value
-    }
-
-    /// Reads it back.
-    init?(frozen json: JSONValue) {
-        guard let text = try? JSONText.encode(json), let policy = try? Policy(canonicalJSON: text) else { return nil }
-        self = policy
-    }
-
     /// `limits` of the task record; what is unlimited is said in that word.
     var recordLimits: [String: JSONValue] {
         [

@@ -34,6 +34,7 @@ extension AgentCommand {
     /// Whether an agent's program is here.
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Check whether the agents' programs can be had.",
             discussion: "Exits with 1 when one of those that were named cannot.")
 

@@ -13,7 +13,7 @@ struct ConfigCommand: AsyncParsableCommand {
 extension ConfigCommand {
     /// Where things are read from and kept.
     struct Path: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print where configuration and state are.")
+        static let configuration = CommandConfiguration(commandName: "path", abstract: "Print where configuration and state are.")
 
         @Flag(help: "Print one JSON object.")
         var json = false
@@ -41,7 +41,7 @@ extension ConfigCommand {
 
     /// The configuration file that is in force, as it stands.
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print the configuration file in force.")
+        static let configuration = CommandConfiguration(commandName: "show", abstract: "Print the configuration file in force.")
 
         @Flag(help: "Print one JSON object.")
         var json = false
@@ -62,6 +62,7 @@ extension ConfigCommand {
     /// Whether everything that would be read can be.
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Check the configuration file and every policy.",
             discussion: "Exits with 78 when something is invalid.")
 

@@ -4,7 +4,7 @@ import Store
 
 /// `claudine list`: tasks, newest first.
 struct List: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show tasks, newest first.")
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "Show tasks, newest first.")
 
     @Option(name: .long, help: "Only tasks in this state (repeatable, or separated by commas).")
     var state: [String] = []

@@ -29,7 +29,7 @@ extension PolicyCommand {
 
     /// One policy, as text or as values.
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print a policy.")
+        static let configuration = CommandConfiguration(commandName: "show", abstract: "Print a policy.")
 
         @Argument(help: ArgumentHelp("A policy's name, or a file (with a / or .toml in it).", valueName: "name"))
         var name: String
@@ -57,6 +57,7 @@ extension PolicyCommand {
     /// Whether a policy is valid.
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Check a policy, or all of them.", discussion: "Exits with 78 when one is invalid.")
 
         @Argument(help: ArgumentHelp("A policy's name or a file; without it, all policies.", valueName: "name"))

@@ -7,6 +7,7 @@ import Supervision
 /// `claudine resume`: a new task that goes on with an ended agent's own session, in its private HOME.
 struct Resume: AsyncParsableCommand, ExitsAsTheTaskDid {
     static let configuration = CommandConfiguration(
+            commandName: "resume",
         abstract: "Go on with an agent's session in a new task.",
         discussion: """
             Also for tasks that were cancelled, timed out or lost. Workspace and policy are those of the earlier task; its limits \

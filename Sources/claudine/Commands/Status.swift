@@ -3,7 +3,7 @@ import Store
 
 /// `claudine status`: everything that is known about one task.
 struct Status: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show everything about a task.")
+    static let configuration = CommandConfiguration(commandName: "status", abstract: "Show everything about a task.")
 
     @Argument(help: ArgumentHelp("A task id, or the beginning of one.", valueName: "id"))
     var id: String
