@@ -38,11 +38,15 @@ package struct InstanceIdentity: Hashable, Sendable {
 /// The holder of an instance's lock: as long as this value lives in this process, the instance is alive.
 package struct Instance: ~Copyable {
     package let identity: InstanceIdentity
+    package let bell: InstanceBell
     private let lock: FileLock
     private let path: String
 
-    fileprivate init(identity: InstanceIdentity, lock: consuming FileLock, path: String) {
+    fileprivate init(
+        identity: InstanceIdentity, bell: consuming InstanceBell, lock: consuming FileLock, path: String
+    ) {
         self.identity = identity
+        self.bell = bell
         self.lock = lock
         self.path = path
     }
@@ -63,7 +67,8 @@ extension Store {
         guard let lock = try FileLock.attempt(path) else {
             throw StoreError(.io, "The new lock file \(path) is already locked.")
         }
-        return Instance(identity: identity, lock: lock, path: path)
+        let bell = try InstanceBell.make(paths.instanceBell(identity.id))
+        return Instance(identity: identity, bell: bell, lock: lock, path: path)
     }
 
     /// Whether the process behind `id` still holds its lock. Its pid is never asked: pids are used again.
@@ -102,7 +107,10 @@ extension Store {
         try write(.normal) { db in
             for id in dead { try db.execute(sql: "DELETE FROM instance WHERE id = ?", arguments: [id.text]) }
         }
-        for id in dead { unlink(paths.instanceLock(id)) }
+        for id in dead {
+            unlink(paths.instanceLock(id))
+            unlink(paths.instanceBell(id))
+        }
         return dead.count
     }
 }

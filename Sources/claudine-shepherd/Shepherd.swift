@@ -52,7 +52,7 @@ final class Shepherd {
         guard timer >= 0 else { return 71 }
         while true {
             if !supervisorGone, !outbox.flush(to: Inherited.reports) { lostSupervisor(.supervisorGone) }
-            if isOver { return supervisorGone && order != nil ? 70 : 0 }
+            if isOver { return supervisorGone && order != nil && !acknowledged ? 70 : 0 }
             arm()
             wait()
         }

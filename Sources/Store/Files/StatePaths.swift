@@ -19,6 +19,7 @@ package struct StatePaths: Hashable, Sendable {
     package var attempts: String { "\(directory)/attempts" }
 
     package func instanceLock(_ id: InstanceID) -> String { "\(instances)/\(id.text).lock" }
+    package func instanceBell(_ id: InstanceID) -> String { "\(instances)/\(id.text).bell" }
     /// Everything of one task: its private home and a directory for each attempt.
     package func task(_ id: TaskID) -> String { "\(attempts)/\(id.text)" }
     package func home(_ id: TaskID) -> String { "\(task(id))/home" }

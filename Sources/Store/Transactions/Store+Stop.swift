@@ -8,23 +8,11 @@ extension Store {
     package func requestStop(
         _ id: TaskID, by origin: StopOrigin, force: Bool = false
     ) throws(StoreError) -> StopResult? {
-        try write(.full) { db in
-            guard let state = try db.state(of: id) else { return nil }
-            if state.isTerminal { return .alreadyEnded(state) }
-            let moment = Moment()
-            if state == .queued || state == .blocked {
-                _ = try db.endTask(id, .cancelled, origin.reason, at: moment)
-                return .cancelledAtOnce
-            }
-            let before = try db.stopRequest(id)
-            if before == nil || (force && before?.force == false) {
-                try db.latch(id, origin.reason, force: force, at: moment)
-                let reason = before?.reason ?? origin.reason
-                try db.log(.taskStopRequested, id, at: moment, ["reason": reason.json, "force": .bool(force)])
-            }
-            if let before { return .alreadyStopping(before.reason) }
-            return .recorded
+        let (result, instance) = try write(.full) { db in
+            (try db.requestStop(id, by: origin, force: force), try db.instance(running: id))
         }
+        if let instance { InstanceBell.ring(paths.instanceBell(instance)) }
+        return result
     }
 
     /// The wish to stop that the holder of `claim` has to act on, if there is one.
@@ -34,6 +22,31 @@ extension Store {
 }
 
 extension Database {
+    fileprivate func requestStop(_ id: TaskID, by origin: StopOrigin, force: Bool) throws -> StopResult? {
+        guard let state = try state(of: id) else { return nil }
+        if state.isTerminal { return .alreadyEnded(state) }
+        let moment = Moment()
+        if state == .queued || state == .blocked {
+            _ = try endTask(id, .cancelled, origin.reason, at: moment)
+            return .cancelledAtOnce
+        }
+        let before = try stopRequest(id)
+        if before == nil || (force && before?.force == false) {
+            try latch(id, origin.reason, force: force, at: moment)
+            let reason = before?.reason ?? origin.reason
+            try log(.taskStopRequested, id, at: moment, ["reason": reason.json, "force": .bool(force)])
+        }
+        if let before { return .alreadyStopping(before.reason) }
+        return .recorded
+    }
+
+    /// Who runs the task's live attempt.
+    fileprivate func instance(running id: TaskID) throws -> InstanceID? {
+        try String.fetchOne(
+            self, sql: "SELECT instance_id FROM attempt WHERE task_id = ? AND ended_at IS NULL", arguments: [id.text]
+        ).map(InstanceID.init(text:))
+    }
+
     /// The first reason stays; `force` is only ever added.
     func latch(_ id: TaskID, _ reason: Reason, force: Bool, at moment: Moment) throws {
         try execute(

@@ -37,6 +37,7 @@ package struct AttemptRunner {
     private let claim: Claim
     private let prepared: PreparedAttempt
     private let observer: AttemptObserver
+    private let bell: Int32
     private let mailbox: AsyncStream<AttemptEvent>
     private let post: AsyncStream<AttemptEvent>.Continuation
 
@@ -57,7 +58,9 @@ package struct AttemptRunner {
     /// Refusals of the gateway that a run tells its user about.
     private static let mostNotices = 5
 
-    package init(store: Store, claim: Claim, prepared: PreparedAttempt, observer: AttemptObserver) {
+    /// - Parameter bell: the instance's; stays the caller's.
+    package init(store: Store, claim: Claim, prepared: PreparedAttempt, observer: AttemptObserver, bell: Int32) {
+        self.bell = bell
         self.store = store
         self.claim = claim
         self.prepared = prepared
@@ -74,18 +77,30 @@ package struct AttemptRunner {
             _ = try store.end(claim, Ending(error.reason))
             return
         }
-        let changes = Task { [store, post] in for await _ in store.changes() { post.yield(.storeChanged) } }
+        let listening = listen()
         let clock = Task { [post] in
             while (try? await Task.sleep(for: .seconds(Silence.tick))) != nil { post.yield(.tick) }
         }
         defer {
-            changes.cancel()
+            listening.cancel()
             clock.cancel()
         }
         for await event in mailbox {
             if try await handle(event) { break }
         }
         try await finish()
+    }
+
+    /// Wakes the mailbox when somebody has asked for something, and once a second in case the bell was not heard.
+    private func listen() -> PollThread {
+        let copy = fcntl(bell, F_DUPFD_CLOEXEC, 3)
+        let post = post
+        return PollThread(copy >= 0 ? [copy] : [], tick: 1000, onTick: { post.yield(.storeChanged) }) { _ in
+            var rings = [UInt8](repeating: 0, count: 64)
+            while read(copy, &rings, rings.count) > 0 {}
+            post.yield(.storeChanged)
+            return true
+        }
     }
 
     // MARK: Before START

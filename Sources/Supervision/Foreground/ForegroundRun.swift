@@ -37,7 +37,9 @@ package struct ForegroundRun: Sendable {
             // When the store does not take the wish, the next signal asks again.
             _ = try? store.requestStop(id, by: .signal(number), force: isRepeated)
         }
-        var runner = AttemptRunner(store: store, claim: claim, prepared: prepared, observer: observer(prepared))
+        var runner = AttemptRunner(
+            store: store, claim: claim, prepared: prepared, observer: observer(prepared),
+            bell: instance.bell.descriptor)
         let outcome: StoreError?
         do throws(StoreError) {
             try await runner.run()
