@@ -59,7 +59,9 @@ package struct OutputIndexHeader: Equatable, Sendable {
     package var encoded: Bytes {
         var bytes = Bytes()
         bytes.reserveCapacity(Self.size)
-        for word in [Self.magic, layout.head, layout.tail, stdoutTotal, stderrTotal, records] { bytes.append(word: word) }
+        for word in [Self.magic, layout.head, layout.tail, stdoutTotal, stderrTotal, records] {
+            bytes.append(word: word)
+        }
         bytes.append(word: (closed ? 1 : 0) | (lost ? 2 : 0))
         bytes.append(word: announcedTotal | UInt64(announcedStream.rawValue) << 63)
         return bytes
@@ -130,7 +132,9 @@ package struct OutputIndexRecord: Equatable, Sendable {
     package init?(encoded bytes: Bytes) {
         guard bytes.count >= Self.size else { return nil }
         let last = bytes.word(at: 24)
-        guard last >> 56 == 0xC1, let stream = OutputStream(rawValue: UInt8(truncatingIfNeeded: last >> 32)) else { return nil }
+        guard last >> 56 == 0xC1, let stream = OutputStream(rawValue: UInt8(truncatingIfNeeded: last >> 32)) else {
+            return nil
+        }
         self.init(
             number: bytes.word(at: 0), time: bytes.word(at: 8), offset: bytes.word(at: 16),
             count: UInt32(truncatingIfNeeded: last), stream: stream)

@@ -91,7 +91,8 @@ package struct Hello: Equatable, Sendable {
     /// It holds `alive.lock`.
     package var lockHeld: Bool
 
-    package init(oldestVersion: UInt8, newestVersion: UInt8, pid: UInt32, startTime: UInt64, at: UInt64, lockHeld: Bool) {
+    package init(oldestVersion: UInt8, newestVersion: UInt8, pid: UInt32, startTime: UInt64, at: UInt64, lockHeld: Bool)
+    {
         self.oldestVersion = oldestVersion
         self.newestVersion = newestVersion
         self.pid = pid

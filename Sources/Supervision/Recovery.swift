@@ -43,7 +43,9 @@ package enum Recovery {
         let receipt = Receipt.read(directory, claim: attempt.claim)
         facts.exit = receipt?.exit
         facts.empty = receipt?.empty ?? Receipt.outputOnly(directory)
-        guard let policy = try? Policy(canonicalJSON: attempt.frozen.policyJSON) else { return Ending(Reason(.lostSupervisor)) }
+        guard let policy = try? Policy(canonicalJSON: attempt.frozen.policyJSON) else {
+            return Ending(Reason(.lostSupervisor))
+        }
         facts.isAgent = attempt.frozen.resultFormat == AgentDefinition.ResultFormat.claudeStreamJSON.rawValue
         let summary = transcript(directory)
         facts.summary = facts.isAgent ? summary : nil

@@ -26,7 +26,9 @@ package enum SupervisionError: Error, Equatable, Sendable {
         case .shepherdNotExecutable(let path, let code):
             Reason(
                 .spawnFailed, "claudine-shepherd at \(path) cannot be executed: \(Self.text(code))",
-                detail: .object(["errno": .integer(Int64(code)), "fix": "install claudine and claudine-shepherd together"]))
+                detail: .object([
+                    "errno": .integer(Int64(code)), "fix": "install claudine and claudine-shepherd together",
+                ]))
         case .shepherdVersion(let oldest, let newest):
             Reason(
                 .spawnFailed,

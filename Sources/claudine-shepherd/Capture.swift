@@ -1,4 +1,5 @@
 internal import CCage
+
 #if hasFeature(Embedded)
     internal import ShepherdProtocolEmbedded
 #else

@@ -15,7 +15,8 @@ struct Claudine: AsyncParsableCommand {
             CommandGroup(
                 name: "Tasks:",
                 subcommands: [
-                    Run.self, Resume.self, List.self, Status.self, Logs.self, Wait.self, Cancel.self, Remove.self, Events.self,
+                    Run.self, Resume.self, List.self, Status.self, Logs.self, Wait.self, Cancel.self, Remove.self,
+                    Events.self,
                 ]),
             CommandGroup(name: "Setup:", subcommands: [PolicyCommand.self, AgentCommand.self, ConfigCommand.self]),
             CommandGroup(name: "About:", subcommands: [VersionCommand.self, Completions.self]),

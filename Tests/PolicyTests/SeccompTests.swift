@@ -46,21 +46,23 @@ struct SeccompTests {
     }
 
     /// A file with such a bit in the workspace would be a way to the caller's identity on the host.
-    @Test(arguments: [
-        ("chmod", [0, 0o4755]), ("chmod", [0, 0o2755]), ("chmod", [0, 1 << 32 | 0o4755]), ("fchmod", [0, 0o6755]),
-        ("fchmodat", [0, 0, 0o4700]), ("fchmodat2", [0, 0, 0o4700, 0]), ("creat", [0, 0o4755]),
-        ("mknod", [0, 0o104755]), ("mknodat", [0, 0, 0o104755]), ("open", [0, 0o101, 0o4755]),
-        ("openat", [0, 0, 0o102, 0o2755]), ("openat", [0, 0, 0o20_200_002, 0o4755]),
-    ] as [(String, [UInt64])])
+    @Test(
+        arguments: [
+            ("chmod", [0, 0o4755]), ("chmod", [0, 0o2755]), ("chmod", [0, 1 << 32 | 0o4755]), ("fchmod", [0, 0o6755]),
+            ("fchmodat", [0, 0, 0o4700]), ("fchmodat2", [0, 0, 0o4700, 0]), ("creat", [0, 0o4755]),
+            ("mknod", [0, 0o104755]), ("mknodat", [0, 0, 0o104755]), ("open", [0, 0o101, 0o4755]),
+            ("openat", [0, 0, 0o102, 0o2755]), ("openat", [0, 0, 0o20_200_002, 0o4755]),
+        ] as [(String, [UInt64])])
     func setUserIDBitsAreRefused(name: String, arguments: [UInt64]) {
         #expect(strict.run(number(name), arguments) == .errno(1))
         #expect(permissive.run(number(name), arguments) == .errno(1))
     }
 
-    @Test(arguments: [
-        ("chmod", [0, 0o1777]), ("fchmod", [0, 0o755]), ("fchmodat", [0, 0, 0o700]), ("open", [0, 0o101, 0o644]),
-        ("openat", [0, 0, 0, 0o7777]), ("openat", [0, 0, 0o200_000, 0xffff_ffff]), ("mknodat", [0, 0, 0o10644]),
-    ] as [(String, [UInt64])])
+    @Test(
+        arguments: [
+            ("chmod", [0, 0o1777]), ("fchmod", [0, 0o755]), ("fchmodat", [0, 0, 0o700]), ("open", [0, 0o101, 0o644]),
+            ("openat", [0, 0, 0, 0o7777]), ("openat", [0, 0, 0o200_000, 0xffff_ffff]), ("mknodat", [0, 0, 0o10644]),
+        ] as [(String, [UInt64])])
     func ordinaryModesPass(name: String, arguments: [UInt64]) {
         #expect(strict.run(number(name), arguments) == .allow)
         #expect(permissive.run(number(name), arguments) == .allow)

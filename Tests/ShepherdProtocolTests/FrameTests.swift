@@ -26,7 +26,10 @@ struct FrameTests {
     @Test(
         "golden frames",
         arguments: [
-            (Frame(type: 0x04, flags: .mustUnderstand, sequence: 2, payload: [1, 0]), "0000000e 01 04 0001 00000002 00000000 0100"),
+            (
+                Frame(type: 0x04, flags: .mustUnderstand, sequence: 2, payload: [1, 0]),
+                "0000000e 01 04 0001 00000002 00000000 0100"
+            ),
             (Frame(type: 0x0C, flags: .mustUnderstand, sequence: 3), "0000000c 01 0c 0001 00000003 00000000"),
             (
                 Frame(type: 0x87, flags: .mustUnderstand, sequence: 7, payload: [0, 0, 0, 0, 0, 0, 1, 0]),
@@ -85,7 +88,8 @@ struct FrameTests {
     }
 
     @Test(
-        "a bad length is refused before anything is allocated", arguments: [0, 1, 11, 1_048_589, 0x8000_0000, 0xFFFF_FFFF] as [UInt32])
+        "a bad length is refused before anything is allocated",
+        arguments: [0, 1, 11, 1_048_589, 0x8000_0000, 0xFFFF_FFFF] as [UInt32])
     func lengths(length: UInt32) {
         var decoder = FrameDecoder()
         var writer = ByteWriter()

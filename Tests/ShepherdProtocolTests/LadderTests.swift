@@ -148,7 +148,9 @@ struct CaptureLayoutTests {
             #expect(layout.stored(total: total) == min(total, head + tail))
             #expect(layout.stored(total: total) + layout.dropped(total: total) == total)
             var places: Set<UInt64> = []
-            for offset in Array(0..<min(head, total)) + Array(max(min(head, total), layout.tailStart(total: total))..<total) {
+            for offset in Array(0..<min(head, total))
+                + Array(max(min(head, total), layout.tailStart(total: total))..<total)
+            {
                 let run = layout.run(at: offset, count: 1)
                 #expect(run.count == 1)
                 guard let position = run.position else {

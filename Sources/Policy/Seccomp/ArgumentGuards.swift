@@ -115,7 +115,9 @@ extension ArgumentGuards {
                 call: call, passes: [[Test(argument: flags, mask: 0o100 | 0o20_000_000, value: 0)], [plain(mode)]],
                 errno: EPERM)
         }
-        let setting = [("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2), ("creat", 1), ("mknod", 1), ("mknodat", 2)]
+        let setting = [
+            ("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2), ("creat", 1), ("mknod", 1), ("mknodat", 2),
+        ]
         return setting.map { Guard(call: $0.0, passes: [[plain($0.1)]], errno: EPERM) }
             + [opening("open", flags: 1, mode: 2), opening("openat", flags: 2, mode: 3)]
     }

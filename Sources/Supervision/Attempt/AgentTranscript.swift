@@ -24,7 +24,7 @@ final class AgentTranscript: Sendable {
                 return []
             }
         }
-        steps.forEach { onStep?($0) }
+        for step in steps { onStep?(step) }
     }
 
     /// The stream is over.
@@ -33,7 +33,7 @@ final class AgentTranscript: Sendable {
             let steps = state.reader.finish()
             return (steps, state.reader.summary)
         }
-        steps.forEach { onStep?($0) }
+        for step in steps { onStep?(step) }
         return summary
     }
 }

@@ -1,5 +1,5 @@
-import CCage
 package import Agents
+import CCage
 import Gateway
 import Glibc
 package import OutputLog
@@ -85,8 +85,8 @@ package struct AttemptRunner {
             listening.cancel()
             clock.cancel()
         }
-        for await event in mailbox {
-            if try await handle(event) { break }
+        for await event in mailbox where try await handle(event) {
+            break
         }
         try await finish()
     }
@@ -134,7 +134,6 @@ package struct AttemptRunner {
             }
         }
     }
-
 
     private mutating func arm(_ hello: Hello) throws(StoreError) {
         guard hello.oldestVersion <= Frame.version, Frame.version <= hello.newestVersion, hello.lockHeld else {

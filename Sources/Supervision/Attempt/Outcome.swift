@@ -80,7 +80,8 @@ enum Outcome {
                 detail: bound(policy.process.wallTime))
         case .idle:
             return Reason(
-                .timeoutIdle, "It wrote nothing for \(policy.process.idleTime).", detail: bound(policy.process.idleTime))
+                .timeoutIdle, "It wrote nothing for \(policy.process.idleTime).", detail: bound(policy.process.idleTime)
+            )
         case .output:
             return Reason(
                 .limitOutput, "It wrote more than its limit of \(policy.limits.output.limit).",

@@ -19,7 +19,9 @@ enum Receipt {
 
     /// What can still be told of an attempt whose shepherd did not report its end: how much it wrote.
     static func outputOnly(_ directory: String) -> TreeEmpty? {
-        guard let output = try? AttemptOutput(directory: directory), let header = try? output.header() else { return nil }
+        guard let output = try? AttemptOutput(directory: directory), let header = try? output.header() else {
+            return nil
+        }
         var empty = TreeEmpty()
         empty.output.stdout = header.stdoutTotal
         empty.output.stderr = header.stderrTotal

@@ -10,7 +10,9 @@ extension CageReceipt {
         }
         var limits: [String: JSONValue] = [:]
         for limit in rlimits {
-            limits[Self.limitName(limit.resource)] = .object(["soft": Self.value(limit.soft), "hard": Self.value(limit.hard)])
+            limits[Self.limitName(limit.resource)] = .object([
+                "soft": Self.value(limit.soft), "hard": Self.value(limit.hard),
+            ])
         }
         return .object([
             "noNewPrivs": .bool(noNewPrivileges == 1),

@@ -13,7 +13,8 @@ enum SpawnFailure {
         case .workingDirectory:
             return Reason(
                 .refusedWorkspace, "The workspace cannot be entered inside the cage: \(text(error.errno)).",
-                detail: detail(error, "workspace", "check the permissions of the workspace and of the directories above it"))
+                detail: detail(
+                    error, "workspace", "check the permissions of the workspace and of the directories above it"))
         case .fork where isShortage(error.errno), .clone where isShortage(error.errno):
             return Reason(
                 .spawnResources, "The kernel gave no process for the cage: \(text(error.errno)).",
@@ -64,8 +65,10 @@ enum SpawnFailure {
                     + "profile for claudine-shepherd, --security-opt for a container)")
         case .idmap:
             return refused(
-                error, "idmappedMount", "The file system of \(mount(error, prepared)) cannot be shown with another owner",
-                "run claudine as the owner of the workspace instead of as root, or use a workspace on ext4, xfs, btrfs or tmpfs")
+                error, "idmappedMount",
+                "The file system of \(mount(error, prepared)) cannot be shown with another owner",
+                "run claudine as the owner of the workspace instead of as root, or use a workspace on ext4, xfs, btrfs or tmpfs"
+            )
         case .loopback, .listener:
             return refused(
                 error, "networkNamespace", "The cage's network cannot be set up",
@@ -75,23 +78,27 @@ enum SpawnFailure {
         case .mount, .pivot:
             return refused(
                 error, "mountNamespace", "The cage's file system cannot be built: \(mount(error, prepared))",
-                "allow mount namespaces; in a container /proc must not be masked (--security-opt systempaths=unconfined)")
+                "allow mount namespaces; in a container /proc must not be masked (--security-opt systempaths=unconfined)"
+            )
         case .sysctl:
             return refused(
                 error, "processCap", "The cap on processes cannot be set inside the cage",
                 "Linux 6.14 or newer is needed for a kernel.pid_max of its own")
         case .rlimit:
-            return refused(error, "rlimits", "A resource limit cannot be set", "raise the hard limits of the calling shell")
+            return refused(
+                error, "rlimits", "A resource limit cannot be set", "raise the hard limits of the calling shell")
         case .capabilities:
             return refused(error, "capabilities", "Capabilities cannot be dropped", "check the kernel's configuration")
         case .noNewPrivileges:
             return refused(error, "noNewPrivileges", "no_new_privs cannot be set", "Linux 3.5 or newer is needed")
         case .landlock:
             return refused(
-                error, "landlock", "Landlock rules cannot be set", "enable it at boot: lsm=landlock,… ; see claudine doctor")
+                error, "landlock", "Landlock rules cannot be set",
+                "enable it at boot: lsm=landlock,… ; see claudine doctor")
         case .seccomp:
             return refused(
-                error, "seccomp", "The system call filter cannot be loaded", "a kernel with CONFIG_SECCOMP_FILTER is needed")
+                error, "seccomp", "The system call filter cannot be loaded",
+                "a kernel with CONFIG_SECCOMP_FILTER is needed")
         case .cgroup:
             return refused(error, "cgroup", "The task's cgroup cannot be used", "check the delegation of the cgroup")
         default: return failed(error, "The cage could not be built")

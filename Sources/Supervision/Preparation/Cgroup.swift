@@ -37,7 +37,9 @@ struct Cgroup {
 
     /// Where this process is in the v2 hierarchy, wherever that is mounted (cgroups(7): the entry `0::PATH`).
     private static func ownDirectory() -> String? {
-        guard let mount = text("/proc/self/mountinfo")?.split(separator: "\n").first(where: { $0.contains(" - cgroup2 ") }),
+        guard
+            let mount = text("/proc/self/mountinfo")?.split(separator: "\n").first(where: { $0.contains(" - cgroup2 ") }
+            ),
             let point = mount.split(separator: " ").dropFirst(4).first,
             let entry = text("/proc/self/cgroup")?.split(separator: "\n").first(where: { $0.hasPrefix("0::") })
         else { return nil }

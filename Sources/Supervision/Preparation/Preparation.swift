@@ -56,7 +56,8 @@ package struct Preparation: Sendable {
         // Of the policy as it is in its file: people compare it, whatever options a task was given.
         let canonical = try refusing { () throws(PolicyError) in try named.canonicalJSON() }
         let digest = Policy.digest(ofCanonicalJSON: canonical)
-        let effective = policy == named ? canonical : try refusing { () throws(PolicyError) in try policy.canonicalJSON() }
+        let effective =
+            policy == named ? canonical : try refusing { () throws(PolicyError) in try policy.canonicalJSON() }
         spec.policy = policy.name
         spec.workspace = try refusing { () throws(PolicyError) in
             try WorkspaceCheck.canonical(spec.workspace, home: caller.home, stateDirectory: paths.directory)
@@ -83,7 +84,8 @@ package struct Preparation: Sendable {
         if cgroup?.limitsMemory == true { order.memory.limit = .max }
 
         return PreparedAttempt(
-            taskID: id, spec: spec, frozen: frozen(policy, (digest, effective), order, work), order: order, policy: policy,
+            taskID: id, spec: spec, frozen: frozen(policy, (digest, effective), order, work), order: order,
+            policy: policy,
             format: work.format, standardInput: work.standardInput, files: accounts(identity) + work.files,
             gateway: try gateway(policy))
     }

@@ -63,7 +63,9 @@ private final class Outgoing: Sendable {
             let bytes = Frame.frames(of: command.type, payload: command.payload, sequence: &sequence)
             var done = 0
             while done < bytes.count {
-                let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done) }
+                let count = bytes.withUnsafeBytes {
+                    write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done)
+                }
                 if count < 0, errno == EINTR { continue }
                 // EPIPE: the shepherd is gone, which its reports' end tells in its turn.
                 guard count > 0 else { return }

@@ -44,7 +44,9 @@ struct ShepherdProcess: ~Copyable {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        for (target, source) in raised.enumerated() { posix_spawn_file_actions_adddup2(&actions, source, Int32(target)) }
+        for (target, source) in raised.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, source, Int32(target))
+        }
         guard cage_spawn_close_from(&actions, Int32(raised.count)) == 0 else { throw .resources("memory", ENOMEM) }
 
         var attributes = posix_spawnattr_t()

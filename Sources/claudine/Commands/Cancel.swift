@@ -4,7 +4,7 @@ import Store
 /// `claudine cancel`: asks tasks to stop.
 struct Cancel: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-            commandName: "cancel",
+        commandName: "cancel",
         abstract: "Ask tasks to stop.",
         discussion: "Returns as soon as the wish is written down; claudine wait waits for the end.")
 

@@ -3,7 +3,7 @@ import ArgumentParser
 /// `claudine completions`: the script that makes a shell complete the command line.
 struct Completions: ParsableCommand {
     static let configuration = CommandConfiguration(
-            commandName: "completions",
+        commandName: "completions",
         abstract: "Print a completion script for a shell.",
         discussion: "bash: claudine completions bash > ~/.local/share/bash-completion/completions/claudine")
 

@@ -13,7 +13,8 @@ struct ConfigCommand: AsyncParsableCommand {
 extension ConfigCommand {
     /// Where things are read from and kept.
     struct Path: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "path", abstract: "Print where configuration and state are.")
+        static let configuration = CommandConfiguration(
+            commandName: "path", abstract: "Print where configuration and state are.")
 
         @Flag(help: "Print one JSON object.")
         var json = false
@@ -41,7 +42,8 @@ extension ConfigCommand {
 
     /// The configuration file that is in force, as it stands.
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "show", abstract: "Print the configuration file in force.")
+        static let configuration = CommandConfiguration(
+            commandName: "show", abstract: "Print the configuration file in force.")
 
         @Flag(help: "Print one JSON object.")
         var json = false

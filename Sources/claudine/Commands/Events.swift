@@ -4,7 +4,7 @@ import Store
 /// `claudine events`: the event log, one JSON object a line.
 struct Events: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-            commandName: "events",
+        commandName: "events",
         abstract: "Print the event log, one JSON object a line.",
         discussion:
             "A follower that starts again with --since and the last seq it saw misses nothing and sees nothing twice.")

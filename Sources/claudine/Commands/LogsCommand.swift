@@ -7,7 +7,7 @@ import Store
 /// `claudine logs`: what a task's worker wrote.
 struct Logs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-            commandName: "logs",
+        commandName: "logs",
         abstract: "Print what a task wrote.",
         discussion: """
             Without --stream both streams are printed in the order in which they were written. Bytes that the output limit \

@@ -7,7 +7,7 @@ import Supervision
 /// `claudine resume`: a new task that goes on with an ended agent's own session, in its private HOME.
 struct Resume: AsyncParsableCommand, ExitsAsTheTaskDid {
     static let configuration = CommandConfiguration(
-            commandName: "resume",
+        commandName: "resume",
         abstract: "Go on with an agent's session in a new task.",
         discussion: """
             Also for tasks that were cancelled, timed out or lost. Workspace and policy are those of the earlier task; its limits \
@@ -38,7 +38,8 @@ struct Resume: AsyncParsableCommand, ExitsAsTheTaskDid {
             throw refusal(earlier, "it is still \(earlier.state.rawValue)", "wait for it, or cancel it first")
         }
         var spec = TaskSpec(
-            agent: old.agent, prompt: prompt == "-" ? try RunInput(prompt: "-", isCommand: false, stdin: nil).prompt ?? "" : prompt,
+            agent: old.agent,
+            prompt: prompt == "-" ? try RunInput(prompt: "-", isCommand: false, stdin: nil).prompt ?? "" : prompt,
             workspace: old.workspace, policy: policy ?? old.policy)
         spec.model = old.model
         options.apply(to: &spec)

@@ -8,7 +8,7 @@ import Supervision
 /// `claudine run`: one task in its cage, from request to record, in the foreground.
 struct Run: AsyncParsableCommand, ExitsAsTheTaskDid {
     static let configuration = CommandConfiguration(
-            commandName: "run",
+        commandName: "run",
         abstract: "Run an agent, or any command, in a cage.",
         discussion: """
             claudine run [options] PROMPT runs an agent; its final text goes to stdout, and what it does to stderr when that is \

@@ -4,7 +4,7 @@ import Store
 /// `claudine wait`: until tasks have ended, then exits as they did.
 struct Wait: AsyncParsableCommand, ExitsAsTheTaskDid {
     static let configuration = CommandConfiguration(
-            commandName: "wait",
+        commandName: "wait",
         abstract: "Wait until tasks have ended.",
         discussion: "Exits with the task's code; with several tasks, with the first code that is not 0.")
 
