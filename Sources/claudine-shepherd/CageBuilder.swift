@@ -1,10 +1,6 @@
 internal import CCage
 
-#if hasFeature(Embedded)
-    internal import ShepherdProtocolEmbedded
-#else
-    internal import ShepherdProtocol
-#endif
+internal import ShepherdProtocolEmbedded
 
 /// The C form of an order. The cage has its own copy of it as soon as it is cloned.
 struct CageBuilder {

@@ -1,10 +1,6 @@
 internal import CCage
 
-#if hasFeature(Embedded)
-    internal import ShepherdProtocolEmbedded
-#else
-    internal import ShepherdProtocol
-#endif
+internal import ShepherdProtocolEmbedded
 
 /// One output pipe of the worker and the capped file it goes to.
 struct CapturedStream {
@@ -35,6 +31,8 @@ struct Capture {
     private static let budget = 4 << 20
     /// A record ends when its stream pauses this long, in nanoseconds.
     private static let runGap: UInt64 = 100_000_000
+    /// How long the pipes are read after the tree is empty, in nanoseconds.
+    private static let longestDrain: UInt64 = 250_000_000
 
     /// Creates the files below the attempt directory.
     ///
@@ -93,8 +91,11 @@ struct Capture {
     mutating func close(at now: UInt64) {
         stdout.credit = .max
         stderr.credit = .max
-        while take(.stdout, at: now) {}
-        while take(.stderr, at: now) {}
+        // Nobody of the cage is left to write; should a descriptor have got outside, its holder does not keep us here.
+        let deadline = now.addingClamped(Self.longestDrain)
+        for stream in OutputStream.allCases {
+            while take(stream, at: now), cage_boottime() < deadline {}
+        }
         closePipe(&stdout)
         closePipe(&stderr)
         if header.stdoutTotal > 0 || header.stderrTotal > 0 {

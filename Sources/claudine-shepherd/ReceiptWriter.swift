@@ -1,10 +1,6 @@
 internal import CCage
 
-#if hasFeature(Embedded)
-    internal import ShepherdProtocolEmbedded
-#else
-    internal import ShepherdProtocol
-#endif
+internal import ShepherdProtocolEmbedded
 
 /// Writes `receipt`, which the supervisor has made with its full size, in place: one pwrite, enough for any process's death.
 struct ReceiptWriter {

@@ -1,10 +1,6 @@
 internal import CCage
 
-#if hasFeature(Embedded)
-    internal import ShepherdProtocolEmbedded
-#else
-    internal import ShepherdProtocol
-#endif
+internal import ShepherdProtocolEmbedded
 
 /// Counts the cage's processes and their memory through the cage's own /proc, where nobody else's processes are.
 struct Sampler {

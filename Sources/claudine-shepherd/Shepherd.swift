@@ -1,10 +1,6 @@
 internal import CCage
 
-#if hasFeature(Embedded)
-    internal import ShepherdProtocolEmbedded
-#else
-    internal import ShepherdProtocol
-#endif
+internal import ShepherdProtocolEmbedded
 
 /// One attempt, from START to an empty tree: a single-threaded loop over descriptors that hands events to the ladder and
 /// does what the ladder says. It alone signals, keeps time and writes output; it reports facts and decides no outcome.

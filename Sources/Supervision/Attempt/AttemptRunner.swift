@@ -137,7 +137,7 @@ package struct AttemptRunner {
 
     private mutating func arm(_ hello: Hello) throws(StoreError) {
         guard hello.oldestVersion <= Frame.version, Frame.version <= hello.newestVersion, hello.lockHeld else {
-            facts.lost =
+            facts.neverRan =
                 SupervisionError.shepherdVersion(oldest: hello.oldestVersion, newest: hello.newestVersion).reason
             link?.send(.abort)
             return
@@ -157,6 +157,7 @@ package struct AttemptRunner {
             link?.send(.start(order))
         case .stopRequested(let request):
             facts.stop = request
+            facts.neverRan = request.reason
             link?.send(.abort)
         case .stale:
             link?.send(.abort)
