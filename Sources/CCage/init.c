@@ -5,6 +5,7 @@
 #include "child.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -120,6 +121,17 @@ static int32_t read_pid_max(void) {
     return value;
 }
 
+// num_threads is the 18th field from the state on (proc(5), fields 3 and 20).
+static int thread_count(const char *field, const char *end) {
+    for (int number = 3; number < 20; number++) {
+        while (field < end && *field != ' ') field++;
+        field++;
+    }
+    int count = 0;
+    while (field < end && *field >= '0' && *field <= '9') count = count * 10 + (*field++ - '0');
+    return count;
+}
+
 // Processes of this namespace that are not dead, except the init and the (unreaped) leader.
 static uint32_t count_survivors(int proc, pid_t leader) {
     char buffer[4096];
@@ -147,6 +159,8 @@ static uint32_t count_survivors(int proc, pid_t leader) {
                 if (stat[i] != ')') continue;
                 char state = i + 2 < count ? stat[i + 2] : 'Z';
                 if (state != 'Z' && state != 'X') alive++;
+                // A process whose first thread has left shows as a zombie while its other threads run.
+                else if (state == 'Z' && thread_count(stat + i + 2, stat + count) > 1) alive++;
                 break;
             }
         }
@@ -163,12 +177,32 @@ static void reap_others(pid_t leader) {
     }
 }
 
-static _Noreturn void watch(const struct cage_order *order, const struct cage_ends *ends, pid_t leader, int proc) {
+// From here on the init only watches: no capability, and no descriptor but these.
+static void let_go(const int *kept, size_t count) {
+    unsigned first = 0;
+    while (true) {
+        unsigned next = ~0u;
+        for (size_t i = 0; i < count; i++)
+            if (kept[i] >= (int)first && (unsigned)kept[i] < next) next = (unsigned)kept[i];
+        if (next > first) syscall(SYS_close_range, first, next == ~0u ? next : next - 1, 0u);
+        if (next == ~0u) break;
+        first = next + 1;
+    }
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {0};
+    syscall(SYS_capset, &header, none);
+}
+
+static int watch_children(void) {
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
-    int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0) cage_fail(ends, CAGE_STAGE_FORK, 1, false);
+    return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static _Noreturn void watch(
+    const struct cage_order *order, const struct cage_ends *ends, pid_t leader, int proc, int signals) {
     struct pollfd polls[3] = {
         {.fd = signals, .events = POLLIN},
         {.fd = ends->lifeline, .events = POLLIN},
@@ -184,7 +218,8 @@ static _Noreturn void watch(const struct cage_order *order, const struct cage_en
         if (polls[2].revents) {
             // The shepherd acts on this first; we only make sure that a stopped shepherd does not free the tree.
             polls[2].fd = -1;
-            orphaned_until = cage_boottime() + order->orphan_wait;
+            uint64_t now = cage_boottime();
+            orphaned_until = order->orphan_wait < UINT64_MAX - now ? now + order->orphan_wait : UINT64_MAX;
         }
         if (orphaned_until && cage_boottime() >= orphaned_until) _exit(0);
         struct signalfd_siginfo drained;
@@ -236,16 +271,14 @@ _Noreturn void cage_init(struct cage_order *order, const struct cage_ends *ends,
     if (cage_tell(ends, &built, proc) < 0) _exit(125);
 
     // Before the fork: a child that dies at once must not be missed.
+    int signals = watch_children();
+    if (signals < 0) cage_fail(ends, CAGE_STAGE_FORK, 1, false);
     struct clone_args arguments = {.exit_signal = SIGCHLD};
     pid_t leader = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
     if (leader == 0) cage_worker(order, ends);
     if (leader < 0) cage_fail(ends, CAGE_STAGE_FORK, 0, false);
 
-    close(ends->exec_status);
-    close(order->standard_input);
-    close(order->standard_output);
-    close(order->standard_error);
-    if (order->handoff >= 0) close(order->handoff);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    watch(order, ends, leader, proc);
+    const int kept[] = {order->supervisor_lifeline, ends->lifeline, ends->control, proc, signals};
+    let_go(kept, sizeof kept / sizeof *kept);
+    watch(order, ends, leader, proc, signals);
 }

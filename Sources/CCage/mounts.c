@@ -41,7 +41,10 @@ static int prepare_tree(struct cage_mount *step, const struct cage_order *order,
     }
     if (result == 0) {
         *stage = CAGE_STAGE_MOUNT;
+        // A clone stays in its source's peer group: what is mounted on it would appear on the host where / is shared (the
+        // default of systemd), and what the host mounts would appear in the cage.
         struct mount_attributes attributes = {
+            .propagation = MS_PRIVATE,
             .set = ATTR_NO_SUID | (step->flags & CAGE_MOUNT_READ_ONLY ? ATTR_READ_ONLY : 0)
                 | (step->flags & CAGE_MOUNT_NO_EXEC ? ATTR_NO_EXEC : 0)
                 | (step->flags & CAGE_MOUNT_KEEP_DEVICES ? 0 : ATTR_NO_DEVICES)};
@@ -305,6 +308,8 @@ static int mount_root(const struct cage_mount *step, const char *place) {
 void cage_build_mounts(struct cage_order *order, const struct cage_ends *ends, bool prepared, int *listeners) {
     size_t index = 0;
     enum cage_stage stage = CAGE_STAGE_MOUNT;
+    errno = EINVAL;
+    if (order->mount_count == 0) cage_fail(ends, CAGE_STAGE_MOUNT, 0, false);
     if (!prepared && cage_prepare_mounts(order, false, &index, &stage) < 0) cage_fail(ends, stage, index, false);
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) cage_fail(ends, CAGE_STAGE_PIVOT, 0, false);
     const char *place = assembly_place();

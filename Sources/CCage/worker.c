@@ -37,6 +37,10 @@ static void set_limits(const struct cage_order *order, const struct cage_ends *e
 
 static void take_streams(const struct cage_order *order, const struct cage_ends *ends) {
     const int streams[3] = {order->standard_input, order->standard_output, order->standard_error};
+    // A directory from outside would be a way past the mount namespace: /proc/self/fd/0/../…
+    struct stat status;
+    errno = EISDIR;
+    if (fstat(order->standard_input, &status) < 0 || S_ISDIR(status.st_mode)) cage_fail(ends, CAGE_STAGE_STREAMS, 0, false);
     for (int i = 0; i < 3; i++)
         if (dup2(streams[i], i) < 0) cage_fail(ends, CAGE_STAGE_STREAMS, (size_t)i, false);
 }
@@ -106,10 +110,9 @@ static _Noreturn void execute(const struct cage_order *order, const struct cage_
         }
         char magic[2] = {0};
         bool script = pread(fd, magic, 2, 0) == 2 && magic[0] == '#' && magic[1] == '!';
-        if (script)
-            execve(path, order->arguments, order->environment);
-        else
-            syscall(SYS_execveat, fd, "", order->arguments, order->environment, PATH_EMPTY);
+        if (!script) syscall(SYS_execveat, fd, "", order->arguments, order->environment, PATH_EMPTY);
+        // ENOENT of a file that is open: its format's interpreter (binfmt_misc) wants a name as well.
+        if (script || errno == ENOENT) execve(path, order->arguments, order->environment);
         error = errno;
         found = true;
         close(fd);

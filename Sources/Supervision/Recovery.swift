@@ -1,4 +1,5 @@
 import Agents
+import CCage
 import Glibc
 import OutputLog
 import Policy
@@ -26,13 +27,28 @@ package enum Recovery {
         guard try attempt.bootID == Host.bootID() else {
             return try store.end(claim, Ending(Reason(.lostReboot)))
         }
-        guard try !FileLock.isHeld("\(directory)/alive.lock") else { return false }
+        guard try !FileLock.isHeld("\(directory)/alive.lock") else {
+            // It has seen its supervisor's end and is on its way down, unless somebody has stopped it.
+            wake(attempt.shepherd)
+            return false
+        }
         let swept = await Background.run { () -> Bool in
             Cgroup.end(task: claim.taskID, attempt: claim.attempt)
             return NonceSweep.end(nonce: claim.nonce) != nil
         }
         guard swept else { return false }
         return try store.end(claim, ending(of: attempt, directory))
+    }
+
+    /// SIGCONT, if the process is still the one that was armed: between opening the pidfd and the signal its number cannot change
+    /// hands.
+    private static func wake(_ shepherd: ProcessIdentity?) {
+        guard let shepherd else { return }
+        let pidfd = cage_pidfd_open(shepherd.pid)
+        guard pidfd >= 0 else { return }
+        defer { close(pidfd) }
+        guard Host.startTime(of: shepherd.pid) == shepherd.startTime else { return }
+        _ = cage_pidfd_signal(pidfd, SIGCONT, false)
     }
 
     /// The receipt's facts by the same rules as a live supervisor's; without one all that is known is that it was lost.

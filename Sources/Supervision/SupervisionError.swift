@@ -8,6 +8,8 @@ package enum SupervisionError: Error, Equatable, Sendable {
     case shepherdNotExecutable(String, Int32)
     /// It speaks another version of the protocol, or none.
     case shepherdVersion(oldest: UInt8, newest: UInt8)
+    /// Somebody else holds the attempt's `alive.lock`.
+    case lockTaken(String)
     /// It ended or fell silent before it could be armed.
     case shepherdSilent(path: String)
     /// The kernel refused something (EMFILE, ENOMEM, EAGAIN, …).
@@ -34,6 +36,10 @@ package enum SupervisionError: Error, Equatable, Sendable {
                 .spawnFailed,
                 "claudine-shepherd speaks protocol versions \(oldest) to \(newest), and this claudine another one",
                 detail: .object(["fix": "install claudine and claudine-shepherd together"]))
+        case .lockTaken(let directory):
+            Reason(
+                .spawnFailed, "another process holds \(directory)/alive.lock",
+                detail: .object(["fix": .string("find it with fuser -v \(directory)/alive.lock")]))
         case .shepherdSilent(let path):
             Reason(
                 .spawnFailed, "claudine-shepherd at \(path) ended or fell silent before it was ready",

@@ -6,11 +6,19 @@ internal import ShepherdProtocolEmbedded
 struct CageBuilder {
     private var order = cage_order()
     private let memory = Arena()
+    /// Nothing of the order had to be left out.
+    private let isWhole: Bool
+
+    /// BPF_MAXINSNS (linux/bpf_common.h).
+    private static let mostInstructions = 4096
 
     init(
         _ start: StartOrder, input: Int32, output: Int32, error: Int32, handoff: Int32, supervisor: Int32, cgroup: Int32
     ) {
         let cage = start.cage
+        isWhole =
+            cage.seccomp.count % 8 == 0 && cage.seccomp.count / 8 <= Self.mostInstructions
+            && cage.listeners.count <= Int(CAGE_MAX_LISTENERS)
         order.namespaces = cage.namespaces
         order.uid = cage.uid
         order.gid = cage.gid
@@ -66,6 +74,7 @@ struct CageBuilder {
 
     /// Builds the cage up to the worker's pause before exec.
     mutating func spawn(_ cage: inout cage) -> SpawnError? {
+        guard isWhole else { return SpawnError(stage: .prepare, index: 1, errno: E2BIG, found: false) }
         var failure = cage_failure()
         guard cage_spawn(&order, &cage, &failure) < 0 else { return nil }
         return SpawnError(

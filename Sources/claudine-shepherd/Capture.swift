@@ -87,10 +87,23 @@ struct Capture {
         return any
     }
 
-    /// After the tree is empty: everything still in the pipes, whoever else may hold their other ends, then the end marker.
-    mutating func close(at now: UInt64) {
+    /// Both streams have been read to their end.
+    var isDrained: Bool { stdout.pipe < 0 && stderr.pipe < 0 }
+
+    /// The reader of a paced run is behind: the worker may be waiting for it.
+    var waitsForReader: Bool {
+        (stdout.pipe >= 0 && allowance(stdout) == 0) || (stderr.pipe >= 0 && allowance(stderr) == 0)
+    }
+
+    /// Nobody waits for a reader any more.
+    mutating func stopPacing() {
         stdout.credit = .max
         stderr.credit = .max
+    }
+
+    /// After the tree is empty: everything still in the pipes, whoever else may hold their other ends, then the end marker.
+    mutating func close(at now: UInt64) {
+        stopPacing()
         // Nobody of the cage is left to write; should a descriptor have got outside, its holder does not keep us here.
         let deadline = now.addingClamped(Self.longestDrain)
         for stream in OutputStream.allCases {

@@ -15,14 +15,16 @@ struct ReceiptWriter {
     }
 
     /// - Parameter durable: also survives a power failure; needed only when no supervisor is left to commit the same facts.
+    /// - Returns: false when it could not be written.
+    @discardableResult
     mutating func enter(
         _ phase: AttemptPhase, exit: LeaderExit? = nil, empty: TreeEmpty? = nil, durable: Bool = false
-    ) {
+    ) -> Bool {
         contents.phase = phase
         if let exit { contents.exit = exit }
         if let empty { contents.empty = empty }
         let bytes = contents.encoded
-        _ = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
-        if durable { _ = fdatasync(descriptor) }
+        let written = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+        return written == bytes.count && (!durable || fdatasync(descriptor) == 0)
     }
 }

@@ -28,6 +28,12 @@ final class Shepherd {
     private var supervisorGone = false
     private var acknowledged = false
     private var finished = false
+    /// The supervisor went away while something could still run.
+    private var isOrphan = false
+    /// The tree is empty, but a paced reader has not taken everything yet.
+    private var ending: TreeEmpty?
+    private var stopAsked = false
+    private var buildDeadline = UInt64.max
     private var nextHeartbeat = UInt64.max
     private let timer = cage_timer()
     private let lockHeld: Bool
@@ -49,7 +55,7 @@ final class Shepherd {
         guard timer >= 0 else { return 71 }
         while true {
             if !supervisorGone, !outbox.flush(to: Inherited.reports) { lostSupervisor(.supervisorGone) }
-            if isOver { return supervisorGone && order != nil && !acknowledged ? 70 : 0 }
+            if isOver { return isOrphan ? 70 : 0 }
             arm()
             wait()
         }
@@ -63,7 +69,7 @@ final class Shepherd {
     // MARK: Waiting
 
     private func arm() {
-        var next = min(nextHeartbeat, sampler.next)
+        var next = min(nextHeartbeat, sampler.next, buildDeadline)
         if let deadline = ladder.nextDeadline { next = min(next, deadline) }
         _ = cage_timer_arm(timer, next == .max ? 0 : next)
     }
@@ -96,6 +102,12 @@ final class Shepherd {
     private func tick(at now: UInt64) {
         var expirations: UInt64 = 0
         _ = read(timer, &expirations, 8)
+        if now >= buildDeadline {
+            // A mount that does not answer must not keep a task in its start for ever.
+            return fail(SpawnError(stage: .prepare, index: 2, errno: ETIMEDOUT, found: false))
+        }
+        // Silence because nobody reads is not the worker's.
+        if capture?.waitsForReader == true { ladder.output(at: now) }
         perform(ladder.expire(at: now), at: now)
         if now >= nextHeartbeat, let order {
             cage_trim_memory()
@@ -155,7 +167,9 @@ final class Shepherd {
             guard order == nil, !finished else { return lostSupervisor(.protocolError) }
             begin(start, at: now)
         case .stop(let reason, let force):
+            stopAsked = true
             perform(ladder.stop(reason, force: force, at: now), at: now)
+            conclude(at: now)
         case .credit(let stream, let offset): capture?.credit(stream, offset: offset)
         case .abort:
             if order == nil { finished = true } else { perform(ladder.stop(.cancel, force: true, at: now), at: now) }
@@ -167,11 +181,12 @@ final class Shepherd {
         guard !supervisorGone else { return }
         supervisorGone = true
         guard order != nil, !finished else { return }
+        isOrphan = true
         // Nobody reads what a paced run passes on any more; the worker must not hang on it while it is asked to end.
-        capture?.credit(.stdout, offset: .max)
-        capture?.credit(.stderr, offset: .max)
+        capture?.stopPacing()
         let now = cage_boottime()
         perform(ladder.stop(reason, force: false, at: now), at: now)
+        conclude(at: now)
     }
 
     // MARK: The cage
@@ -181,6 +196,7 @@ final class Shepherd {
         receivedAt = now
         ladder = Ladder(clocks: start.clocks)
         nextHeartbeat = now.addingClamped(start.clocks.heartbeat)
+        buildDeadline = now.addingClamped(Self.longestBuild)
         receipt = ReceiptWriter(directory: Inherited.attemptDirectory, fence: start.fence, nonce: start.nonce)
         var output: (Int32, Int32) = (-1, -1)
         var error: (Int32, Int32) = (-1, -1)
@@ -193,7 +209,8 @@ final class Shepherd {
             cgroup = ProcReader.open(start.cage.cgroup, below: AT_FDCWD, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC)
             guard cgroup >= 0 else { return fail(.cgroup) }
         }
-        receipt?.enter(.forking)
+        // What cannot be announced must not happen: without this byte recovery would swear that nothing ever ran.
+        guard receipt?.enter(.forking) == true else { return fail(.prepare) }
         var builder = CageBuilder(
             start, input: Inherited.standardInput, output: output.1, error: error.1, handoff: Inherited.handoff,
             supervisor: Inherited.commands, cgroup: cgroup)
@@ -245,9 +262,13 @@ final class Shepherd {
             return fail(SpawnError(stage: .receipt, index: 1, errno: 0, found: false))
         }
         // A stop that came meanwhile has already killed the cage.
-        guard ladder.phase == .starting, cage_release(&cage) == 0 else { return }
+        guard ladder.phase == .starting else { return }
         receipt?.enter(.running)
+        guard cage_release(&cage) == 0 else {
+            return fail(SpawnError(stage: .receipt, index: 2, errno: cage_errno(), found: false))
+        }
         releasedAt = cage_boottime()
+        buildDeadline = .max
         shrink()
     }
 
@@ -282,6 +303,10 @@ final class Shepherd {
 
     private func leaderExited(_ message: cage_message, at now: UInt64) {
         guard exit == nil, !spawnFailed else { return }
+        guard releasedAt > 0 || ladder.reason != .none else {
+            // Killed by its own filter or by the kernel before it could become the program: that is not the program's end.
+            return fail(SpawnError(stage: .receipt, index: 2, errno: 0, found: false))
+        }
         if ladder.phase == .starting, releasedAt > 0 {
             // It was quicker than the news of its exec.
             hasStarted(at: now)
@@ -316,13 +341,19 @@ final class Shepherd {
         cage.lifeline = -1
         cage.control = -1
         cage.exec_status = -1
+        let cpu = max(microseconds(usage.ru_utime) + microseconds(usage.ru_stime), cgroupTime())
         if cgroup >= 0, let order { removeCgroup(order.cage.cgroup) }
         sampler.end()
         nextHeartbeat = .max
-        capture?.close(at: now)
+        buildDeadline = .max
+        if exit == nil, releasedAt == 0, ladder.reason == .none {
+            fail(SpawnError(stage: .receipt, index: 2, errno: 0, found: false))
+        }
         if spawnFailed {
+            capture?.close(at: now)
             receipt?.enter(.armed)
-            return finish()
+            finished = true
+            return
         }
         // Killed with its init, by us or from outside, before the init could tell.
         if exit == nil { note(exit: .signalled(UInt8(SIGKILL)), survivors: 0, at: now) }
@@ -331,20 +362,38 @@ final class Shepherd {
         empty.reason = ladder.reason
         empty.ourSignal = exit?.ourSignal ?? false
         empty.stragglers = stragglers
-        empty.cpu = microseconds(usage.ru_utime) + microseconds(usage.ru_stime)
+        empty.cpu = cpu
         // ru_maxrss is in kibibytes (getrusage(2)).
         empty.maxResident = UInt64(usage.ru_maxrss) * 1024
         empty.peakMemory = max(sampler.peakMemory, empty.maxResident)
         empty.maxProcesses = max(sampler.maxProcesses, 1)
         empty.wall = releasedAt > 0 ? now - releasedAt : 0
         empty.killing = killedAt > 0 ? now - killedAt : 0
+        ending = empty
+        conclude(at: now)
+    }
+
+    /// Everything is known once the streams have been read to their end, which only a paced reader can delay.
+    private func conclude(at now: UInt64) {
+        guard var empty = ending else { return }
+        // A reader that is only slow gets the rest first; one of a task that is to stop has had its time.
+        let isPatient = order?.output.paced == true && ladder.reason == .none && !stopAsked && !supervisorGone
+        if isPatient, let capture, !capture.isDrained { return }
+        ending = nil
+        capture?.close(at: now)
         empty.output = capture?.totals ?? OutputCount()
         receipt?.enter(.empty, exit: exit, empty: empty, durable: supervisorGone)
         outbox.post(.treeEmpty(empty))
-        finish()
+        finished = true
     }
 
-    private func finish() { finished = true }
+    /// What the cgroup has counted, microseconds: processes that died with the init are in nobody's rusage.
+    private func cgroupTime() -> UInt64 {
+        guard cgroup >= 0, let stat = ProcReader.read(ProcReader.bytes("cpu.stat"), below: cgroup),
+            let line = ProcReader.field("usage_usec", of: stat)
+        else { return 0 }
+        return ProcReader.numbers(line).first ?? 0
+    }
 
     // MARK: Doing
 
@@ -396,12 +445,14 @@ final class Shepherd {
         } else {
             receipt?.enter(.armed)
             if cgroup >= 0, let order { removeCgroup(order.cage.cgroup) }
-            finish()
+            finished = true
         }
     }
 
     private func takeOutput(_ stream: OutputStream, at now: UInt64) {
-        guard capture?.take(stream, at: now) == true, let capture else { return }
+        let any = capture?.take(stream, at: now) == true
+        conclude(at: now)
+        guard any, let capture else { return }
         ladder.output(at: now)
         outbox.post(.output(capture.totals))
         if let order, capture.total > order.output.limit {
@@ -417,6 +468,9 @@ final class Shepherd {
         }
         return false
     }
+
+    /// Nanoseconds a cage may take until its worker is ready to exec.
+    private static let longestBuild: UInt64 = 30_000_000_000
 
     private static func makePipe(_ ends: inout (Int32, Int32)) -> Bool {
         var pair: [Int32] = [-1, -1]

@@ -16,12 +16,16 @@ package enum Host {
     }
 
     package static func thisProcess() throws(StoreError) -> ProcessIdentity {
-        let text = try contents("/proc/self/stat")
-        // The name may contain spaces and parentheses; everything after the last one is numbers. Field 22 of proc(5).
-        guard let end = text.lastIndex(of: ")") else { throw unreadable("/proc/self/stat") }
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        guard fields.count > 19, let startTime = Int64(fields[19]) else { throw unreadable("/proc/self/stat") }
+        guard let startTime = startTime(of: getpid()) else { throw unreadable("/proc/self/stat") }
         return ProcessIdentity(pid: getpid(), startTime: startTime)
+    }
+
+    /// Clock ticks after boot; nil where there is no such process.
+    package static func startTime(of pid: Int32) -> Int64? {
+        // The name may contain spaces and parentheses; everything after the last one is numbers. Field 22 of proc(5).
+        guard let text = try? contents("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        return fields.count > 19 ? Int64(fields[19]) : nil
     }
 
     private static func contents(_ path: String) throws(StoreError) -> String {

@@ -63,6 +63,7 @@ struct AttemptDirectory {
     }
 
     private static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(SupervisionError) {
-        guard mkdir(path, mode) == 0 || errno == EEXIST else { throw .file(path, errno) }
+        // Apart from mkdir, so that the caller's umask has no say.
+        guard mkdir(path, mode) == 0 ? chmod(path, mode) == 0 : errno == EEXIST else { throw .file(path, errno) }
     }
 }

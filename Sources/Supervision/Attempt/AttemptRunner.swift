@@ -74,6 +74,7 @@ package struct AttemptRunner {
         do throws(SupervisionError) {
             try launch()
         } catch {
+            if !prepared.order.cage.cgroup.isEmpty { Cgroup.end(task: claim.taskID, attempt: claim.attempt) }
             _ = try store.end(claim, Ending(error.reason))
             return
         }
@@ -136,7 +137,12 @@ package struct AttemptRunner {
     }
 
     private mutating func arm(_ hello: Hello) throws(StoreError) {
-        guard hello.oldestVersion <= Frame.version, Frame.version <= hello.newestVersion, hello.lockHeld else {
+        guard hello.lockHeld else {
+            facts.neverRan = SupervisionError.lockTaken(store.paths.attempt(claim.taskID, claim.attempt)).reason
+            link?.send(.abort)
+            return
+        }
+        guard hello.oldestVersion <= Frame.version, Frame.version <= hello.newestVersion else {
             facts.neverRan =
                 SupervisionError.shepherdVersion(oldest: hello.oldestVersion, newest: hello.newestVersion).reason
             link?.send(.abort)
@@ -151,8 +157,9 @@ package struct AttemptRunner {
             order.fence = UInt64(claim.fence)
             order.nonce = claim.nonce
             order.environment.append(Bytes("\(NonceSweep.variable)=\(NonceSweep.text(claim.nonce))".utf8))
-            order.output.paced = observer.paced
-            order.output.window = min(order.output.window, max(order.output.tail, 64 << 10))
+            // Never read further ahead than the ring keeps; without one nothing can be handed on later anyhow.
+            order.output.paced = observer.paced && order.output.tail > 0
+            order.output.window = min(order.output.window, order.output.tail)
             startSent = true
             link?.send(.start(order))
         case .stopRequested(let request):
@@ -332,12 +339,21 @@ package struct AttemptRunner {
         if facts.empty == nil { facts.empty = Receipt.outputOnly(store.paths.attempt(claim.taskID, claim.attempt)) }
     }
 
+    /// It has nothing left to do; one that does not go (because somebody has stopped it) is not waited for.
     private func reap() async {
         let pid = shepherd
         await Background.run {
+            let pidfd = cage_pidfd_open(pid)
+            if pidfd >= 0 {
+                var wait = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+                while poll(&wait, 1, 5_000) < 0, errno == EINTR {}
+                if wait.revents == 0 { _ = cage_pidfd_signal(pidfd, SIGKILL, false) }
+                close(pidfd)
+            }
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0, errno == EINTR {}
         }
+        if !prepared.order.cage.cgroup.isEmpty { Cgroup.end(task: claim.taskID, attempt: claim.attempt) }
     }
 
     private func lossReason(_ error: FrameError?) -> Reason {

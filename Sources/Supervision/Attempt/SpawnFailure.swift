@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import Policy
 import ShepherdProtocol
 import Store
@@ -19,6 +19,8 @@ enum SpawnFailure {
             return Reason(
                 .spawnResources, "The kernel gave no process for the cage: \(text(error.errno)).",
                 detail: detail(error, "process", "end other processes or raise their limit, then try again"))
+        case .receipt where error.index == 2:
+            return failed(error, "The worker ended before it could become the program, perhaps by its policy's own filter")
         case .receipt:
             return refused(
                 error, "receipt", "What /proc says is in force for the worker is not what the policy demands",
@@ -57,6 +59,13 @@ enum SpawnFailure {
 
     /// A mechanism of the cage that this machine does not give: the worker must not run without it.
     private static func layer(_ error: SpawnError, _ prepared: PreparedAttempt) -> Reason {
+        // Ubuntu 24.04 lets the namespace be made and takes its capabilities away: what fails is the first thing that needs one.
+        let needsCapability: [SpawnStage] = [.loopback, .hostname, .mount, .pivot, .sysctl]
+        if needsCapability.contains(error.stage), [EPERM, EACCES].contains(error.errno), isRestrictedByAppArmor {
+            return refused(
+                error, "userNamespace", "AppArmor allows user namespaces to no program that has no profile for them",
+                "load a profile for claudine-shepherd with `userns,`, or sysctl kernel.apparmor_restrict_unprivileged_userns=0")
+        }
         switch error.stage {
         case .clone, .idMaps, .identity, .lifeline:
             return refused(
@@ -105,6 +114,11 @@ enum SpawnFailure {
         }
     }
 
+    private static var isRestrictedByAppArmor: Bool {
+        (try? String(contentsOfFile: "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", encoding: .utf8))?
+            .hasPrefix("1") == true
+    }
+
     private static func mount(_ error: SpawnError, _ prepared: PreparedAttempt) -> String {
         let steps = prepared.order.cage.mounts
         guard steps.indices.contains(Int(error.index)) else { return "/proc" }
@@ -120,7 +134,7 @@ enum SpawnFailure {
 
     private static func failed(_ error: SpawnError, _ what: String) -> Reason {
         Reason(
-            .spawnFailed, "\(what): \(text(error.errno)).",
+            .spawnFailed, error.errno == 0 ? "\(what)." : "\(what): \(text(error.errno)).",
             detail: detail(error, "shepherd", "see shepherd.log in the attempt's directory"))
     }
 

@@ -23,7 +23,13 @@ struct Cgroup {
     static func make(_ path: String, memory: UInt64?, processes: Int) throws(SupervisionError) {
         guard mkdir(path, 0o755) == 0 else { throw .file(path, errno) }
         _ = write("\(path)/pids.max", String(processes))
-        if let memory { _ = write("\(path)/memory.max", String(memory)) }
+        // Where the controller is there the watchdog was told to stay away: then this must hold.
+        guard let memory, access("\(path)/memory.max", F_OK) == 0 else { return }
+        guard write("\(path)/memory.max", String(memory)) else {
+            let code = errno
+            rmdir(path)
+            throw .file("\(path)/memory.max", code)
+        }
     }
 
     /// Ends whatever is in it and removes it; for recovery, after the shepherd that should have.

@@ -33,9 +33,7 @@ final class ShepherdLink: Sendable {
         let reading = Incoming(reports.release(), events: events)
         let handing = HandoffSocket(handoff.release(), events: events)
         incoming = PollThread([reading.descriptor, handing.descriptor]) { index in
-            // The hand-off first: what came before a report is known when the report is acted on.
-            let isOpen = handing.drain()
-            return index == 0 ? reading.drain() : isOpen
+            index == 0 ? reading.drain { _ = handing.drain() } : handing.drain()
         }
     }
 
@@ -93,7 +91,9 @@ private final class Incoming: Sendable {
         self.events = events
     }
 
-    func drain() -> Bool {
+    /// - Parameter before: called between reading and telling: what the cage handed out before it caused a report is then
+    ///   told before that report.
+    func drain(_ before: () -> Void) -> Bool {
         var buffer = Bytes(repeating: 0, count: 64 << 10)
         while true {
             let count = read(descriptor, &buffer, buffer.count)
@@ -102,7 +102,9 @@ private final class Incoming: Sendable {
                 if errno == EAGAIN { return true }
             }
             do throws(FrameError) {
-                for report in try reports(Bytes(buffer[..<max(count, 0)])) { events(.report(report)) }
+                let reports = try reports(Bytes(buffer[..<max(count, 0)]))
+                before()
+                for report in reports { events(.report(report)) }
                 guard count > 0 else {
                     events(.closed(nil))
                     return false

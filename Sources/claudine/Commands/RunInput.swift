@@ -23,12 +23,7 @@ struct RunInput {
             return
         }
         guard let stdin else { return }
-        if stdin != "-" {
-            standardInput = .descriptor(try Self.open(stdin))
-        } else {
-            // The caller's terminal must not get into the cage; a pipe between them carries only bytes.
-            standardInput = .descriptor(isatty(STDIN_FILENO) == 1 ? try Self.relay() : STDIN_FILENO)
-        }
+        standardInput = .descriptor(try Self.throughPipe(stdin == "-" ? STDIN_FILENO : try Self.open(stdin), stdin))
     }
 
     private static func open(_ path: String) throws(Failure) -> Int32 {
@@ -71,8 +66,21 @@ struct RunInput {
         return text
     }
 
-    /// A pipe that a thread fills from the terminal until either end is gone.
-    private static func relay() throws(Failure) -> Int32 {
+    /// Only bytes may get into the cage: not the caller's terminal, not a file that could be opened again for writing, and not a
+    /// directory, from which one could walk on.
+    private static func throughPipe(_ source: Int32, _ name: String) throws(Failure) -> Int32 {
+        var status = stat()
+        guard fstat(source, &status) == 0 else {
+            throw Failure("usage", "--stdin \(name): standard input is closed.", exitCode: ExitCodes.usage)
+        }
+        guard status.st_mode & S_IFMT != S_IFDIR else {
+            throw Failure("usage", "--stdin \(name) is a directory.", exitCode: ExitCodes.usage)
+        }
+        return status.st_mode & S_IFMT == S_IFIFO ? source : try relay(source)
+    }
+
+    /// A pipe that a thread fills from `source` until either end is gone.
+    private static func relay(_ source: Int32) throws(Failure) -> Int32 {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {
             throw Failure(
@@ -81,7 +89,7 @@ struct RunInput {
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let target = ends[1]
-        Thread.detachNewThread { copy(STDIN_FILENO, to: target) }
+        Thread.detachNewThread { copy(source, to: target) }
         return ends[0]
     }
 
