@@ -244,6 +244,17 @@ def closed_descriptors(world: World) -> None:
     check.close()
 
 
+@suite.case("a directory as standard input is refused: from it one could walk past the cage's mounts")
+def directory_as_input(world: World) -> None:
+    for options, source in ((("--stdin", "-"), world.base), (("--stdin", str(world.base)), Path("/dev/null"))):
+        handle = os.open(source, os.O_RDONLY)
+        try:
+            result = world.begin("/bin/ls", "-a", "/proc/self/fd/0/", options=options, stdin=handle).wait(60)
+        finally:
+            os.close(handle)
+        expect(result.code == 64 and b"directory" in result.stderr, str(result))
+
+
 @suite.case("standard input that never ends")
 def endless_input(world: World) -> None:
     endless = world.begin("/bin/true", stdin=subprocess.PIPE)

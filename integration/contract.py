@@ -429,6 +429,26 @@ def flood_kill(world: World) -> str:
 # MARK: what goes in
 
 
+@suite.case("a slow reader gets every byte, however little is kept")
+def slow_reader(world: World) -> str:
+    policy = world.write(
+        world.base / "small.toml",
+        'schema = 1\nname = "small"\ndescription = "keeps little"\nextends = "strict"\n[limits.output]\nhead = "64K"\ntail = "64K"\n',
+    )
+    total = 1_500_000
+    run = world.begin("/bin/sh", "-c", f"head -c {total} /dev/zero", policy=str(policy), stdout=subprocess.PIPE)
+    assert run.popen.stdout
+    seen = 0
+    while piece := run.popen.stdout.read(50_000):
+        seen += len(piece)
+        time.sleep(0.005)
+    run.popen.wait(60)
+    expect(seen == total, f"{seen} of {total} bytes arrived")
+    output = world.record()["output"]
+    expect(output["stdoutBytes"] == total and output["stdoutDropped"] == total - (128 << 10), f"{output}")
+    return f"{seen} bytes through a ring of 64 KiB"
+
+
 @suite.case("--stdin FILE and --stdin - reach the command byte by byte")
 def standard_input(world: World) -> None:
     file = world.write(world.base / "input", NASTY)

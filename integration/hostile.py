@@ -20,7 +20,7 @@ import tty
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import Process, Skip, Suite, World, children, expect, marked, members, wait_until
+from harness import IDENTITIES, Process, Skip, Suite, World, children, expect, marked, members, wait_until
 
 suite = Suite("hostile", __doc__ or "")
 
@@ -130,6 +130,25 @@ def kill_everything(world: World) -> None:
     expect(result.code == 128 + signal.SIGKILL, f"the attacker did not even reach itself: {result}")
     expect(canary.popen.poll() is None, "a process outside was killed")
     expect(world.record()["exit"] == {"signal": "SIGKILL"}, f"{world.record()['exit']}")
+
+
+@suite.case("a host that shares its mounts gets none of the cage's", identities=[i for i in IDENTITIES if i.uid == 0])
+def shared_mounts(world: World) -> str:
+    # What systemd makes of / on every ordinary machine; here in a mount namespace of the test's own.
+    for policy in ("strict", "standard", "permissive"):
+        script = (
+            "mount --make-rshared / && sort /proc/self/mountinfo > before && "
+            f'"$@" && sort /proc/self/mountinfo > after && cut -d" " -f5 before | sort > a && cut -d" " -f5 after | sort > b && diff a b'
+        )
+        inside = world.base / f"shared-{policy}"
+        inside.mkdir()
+        command = list(world.caged("/bin/true", policy=policy))
+        result = world.launch(
+            ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", f"cd '{inside}' && {script}", "sh", world.binaries.claudine, *command]
+        ).wait()
+        expect(result.code == 0, f"{policy}: {result}")
+        expect((inside / "before").stat().st_size > 0, "the control saw no mounts")
+    return "no mount appeared or went"
 
 
 @suite.case("the worker is never host uid 0 and holds no capability, seen from outside")

@@ -216,6 +216,13 @@ package struct AttemptRunner {
         case .started(let started):
             Trace.mark("exec")
             awaitFirstConnection()
+            if let held = CapabilityNames.held(by: Int32(started.workerPid)), !held.isEmpty {
+                // The shepherd has read the same from /proc; should the two ever disagree, the tighter answer holds.
+                facts.lost = Reason(
+                    .refusedPolicy, "The worker holds capabilities: \(held.joined(separator: ", ")).",
+                    detail: .object(["layer": "capabilities"]))
+                link?.send(.stop(.receiptMismatch, force: true))
+            }
             _ = try store.started(
                 claim,
                 child: ProcessIdentity(pid: Int32(started.workerPid), startTime: Int64(clamping: started.startTime)),

@@ -1,3 +1,4 @@
+import Policy
 import ShepherdProtocol
 package import Store
 
@@ -22,6 +23,8 @@ extension CageReceipt {
             "capInh": .string(Self.hexadecimal(capabilities.inheritable)),
             "capBnd": .string(Self.hexadecimal(capabilities.bounding)),
             "capAmb": .string(Self.hexadecimal(capabilities.ambient)),
+            "capabilities": .array(
+                CapabilityNames.names(of: capabilities.effective | capabilities.permitted).map(JSONValue.string)),
             "uid": .integer(Int64(uid)),
             "gid": .integer(Int64(gid)),
             "uidMap": .string(String(decoding: uidMap, as: UTF8.self)),
