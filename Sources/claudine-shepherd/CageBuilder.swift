@@ -1,5 +1,4 @@
 internal import CCage
-
 internal import ShepherdProtocolEmbedded
 
 /// The C form of an order. The cage has its own copy of it as soon as it is cloned.

@@ -1,5 +1,4 @@
 internal import CCage
-
 internal import ShepherdProtocolEmbedded
 
 /// What is really in force for a worker that is about to exec, read from /proc and held against its order.

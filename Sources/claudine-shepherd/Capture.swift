@@ -1,5 +1,4 @@
 internal import CCage
-
 internal import ShepherdProtocolEmbedded
 
 /// One output pipe of the worker and the capped file it goes to.

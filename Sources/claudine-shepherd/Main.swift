@@ -1,5 +1,4 @@
 internal import CCage
-
 internal import ShepherdProtocolEmbedded
 
 /// Descriptors the supervisor leaves open; docs/protocol.md, "Transport".

@@ -1,5 +1,4 @@
 internal import CCage
-
 internal import ShepherdProtocolEmbedded
 
 /// Reports on their way to the supervisor: never blocks, never grows beyond one of each kind.

@@ -1,5 +1,4 @@
 internal import CCage
-
 internal import ShepherdProtocolEmbedded
 
 /// Small files of /proc, without a String in sight.

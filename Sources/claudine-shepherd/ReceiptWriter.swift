@@ -1,5 +1,4 @@
 internal import CCage
-
 internal import ShepherdProtocolEmbedded
 
 /// Writes `receipt`, which the supervisor has made with its full size, in place: one pwrite, enough for any process's death.

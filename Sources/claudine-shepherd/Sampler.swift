@@ -1,5 +1,4 @@
 internal import CCage
-
 internal import ShepherdProtocolEmbedded
 
 /// Counts the cage's processes and their memory through the cage's own /proc, where nobody else's processes are.

@@ -1,5 +1,4 @@
 internal import CCage
-
 internal import ShepherdProtocolEmbedded
 
 /// One attempt, from START to an empty tree: a single-threaded loop over descriptors that hands events to the ladder and

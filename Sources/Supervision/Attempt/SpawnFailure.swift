@@ -20,7 +20,8 @@ enum SpawnFailure {
                 .spawnResources, "The kernel gave no process for the cage: \(text(error.errno)).",
                 detail: detail(error, "process", "end other processes or raise their limit, then try again"))
         case .receipt where error.index == 2:
-            return failed(error, "The worker ended before it could become the program, perhaps by its policy's own filter")
+            return failed(
+                error, "The worker ended before it could become the program, perhaps by its policy's own filter")
         case .receipt:
             return refused(
                 error, "receipt", "What /proc says is in force for the worker is not what the policy demands",
@@ -64,7 +65,8 @@ enum SpawnFailure {
         if needsCapability.contains(error.stage), [EPERM, EACCES].contains(error.errno), isRestrictedByAppArmor {
             return refused(
                 error, "userNamespace", "AppArmor allows user namespaces to no program that has no profile for them",
-                "load a profile for claudine-shepherd with `userns,`, or sysctl kernel.apparmor_restrict_unprivileged_userns=0")
+                "load a profile for claudine-shepherd with `userns,`, or sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+            )
         }
         switch error.stage {
         case .clone, .idMaps, .identity, .lifeline:
