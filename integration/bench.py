@@ -64,7 +64,16 @@ def contestants(world: World) -> dict[str, list[str | Path]]:
         "firejail": ["/usr/bin/firejail", "--quiet", "--noprofile", "--net=none", true],
         "claudine": [world.binaries.claudine, "run", "--policy", "strict", "-C", world.workspace, "--", true],
     }
-    return {name: command for name, command in all_of_them.items() if Path(command[0]).exists()}
+    present = {name: command for name, command in all_of_them.items() if Path(command[0]).exists()}
+    return {name: command for name, command in present.items() if name == "claudine" or works(world, name, command)}
+
+
+def works(world: World, name: str, command: list[str | Path]) -> bool:
+    """A peer that cannot start anything here (setuid helpers and the like) is left out, and said to be."""
+    result = world.launch(command).wait(60)
+    if result.code != 0:
+        print(f"{name} cannot run here as {world.identity.name} and is left out: {result.errors.strip()[:120]}", file=sys.stderr)
+    return result.code == 0
 
 
 def summary(samples: list[float]) -> dict[str, float]:

@@ -14,21 +14,31 @@ static int open_plain(const char *path) {
     return sys_openat2(AT_FDCWD, path, &how);
 }
 
-static int map_owner(int tree, int source, const struct cage_order *order) {
+// Workspace, home and protected names usually have one owner: one translation serves them all.
+struct owner_map {
+    int userns;
+    uid_t uid;
+    gid_t gid;
+};
+
+static int map_owner(int tree, int source, const struct cage_order *order, struct owner_map *map) {
     struct stat status;
     if (fstat(source, &status) < 0) return -1;
     if (status.st_uid == order->uid && status.st_gid == order->gid) return 0;
-    int userns = cage_idmap(status.st_uid, order->uid, status.st_gid, order->gid);
-    if (userns < 0) return -1;
-    struct mount_attributes attributes = {.set = ATTR_IDMAP, .userns = (uint64_t)userns};
-    int result = sys_mount_setattr(tree, PATH_RECURSIVE, &attributes);
-    int error = errno;
-    close(userns);
-    errno = error;
-    return result;
+    if (map->userns < 0 || map->uid != status.st_uid || map->gid != status.st_gid) {
+        if (map->userns >= 0) close(map->userns);
+        *map = (struct owner_map){
+            .userns = cage_idmap(status.st_uid, order->uid, status.st_gid, order->gid),
+            .uid = status.st_uid,
+            .gid = status.st_gid};
+        if (map->userns < 0) return -1;
+    }
+    struct mount_attributes attributes = {.set = ATTR_IDMAP, .userns = (uint64_t)map->userns};
+    return sys_mount_setattr(tree, PATH_RECURSIVE, &attributes);
 }
 
-static int prepare_tree(struct cage_mount *step, const struct cage_order *order, bool privileged, enum cage_stage *stage) {
+static int prepare_tree(
+    struct cage_mount *step, const struct cage_order *order, bool privileged, struct owner_map *map, enum cage_stage *stage) {
     *stage = CAGE_STAGE_MOUNT;
     // Sources were resolved by the supervisor; one that has become a symbolic link since is not what was agreed on.
     int source = open_plain(step->source);
@@ -37,7 +47,7 @@ static int prepare_tree(struct cage_mount *step, const struct cage_order *order,
     int result = step->tree < 0 ? -1 : 0;
     if (result == 0 && privileged && step->flags & CAGE_MOUNT_OWNER_MAPPED) {
         *stage = CAGE_STAGE_IDMAP;
-        result = map_owner(step->tree, source, order);
+        result = map_owner(step->tree, source, order, map);
     }
     if (result == 0) {
         *stage = CAGE_STAGE_MOUNT;
@@ -57,14 +67,19 @@ static int prepare_tree(struct cage_mount *step, const struct cage_order *order,
 }
 
 int cage_prepare_mounts(struct cage_order *order, bool privileged, size_t *index, enum cage_stage *stage) {
-    for (size_t i = 0; i < order->mount_count; i++) {
+    struct owner_map map = {.userns = -1};
+    int result = 0;
+    for (size_t i = 0; i < order->mount_count && result == 0; i++) {
         struct cage_mount *step = &order->mounts[i];
         step->tree = -1;
         if (step->kind != CAGE_MOUNT_BIND && step->kind != CAGE_MOUNT_HOST_ROOT) continue;
         *index = i;
-        if (prepare_tree(step, order, privileged, stage) < 0) return -1;
+        result = prepare_tree(step, order, privileged, &map, stage);
     }
-    return 0;
+    int error = errno;
+    if (map.userns >= 0) close(map.userns);
+    errno = error;
+    return result;
 }
 
 // A path inside the new root; 0 length is the root itself.

@@ -19,7 +19,7 @@ package enum JSONText {
         } catch {
             throw StoreError(
                 .corrupt, "A stored value cannot be read as \(type): \(error)",
-                hint: "It may have been written by a newer Claudine; `claudine doctor` checks the database.")
+                hint: "It may have been written by a newer Claudine.")
         }
     }
 }

@@ -74,7 +74,7 @@ package struct AttemptRunner {
         do throws(SupervisionError) {
             try launch()
         } catch {
-            if !prepared.order.cage.cgroup.isEmpty { Cgroup.end(task: claim.taskID, attempt: claim.attempt) }
+            if let cgroup { Cgroup.end(cgroup) }
             _ = try store.end(claim, Ending(error.reason))
             return
         }
@@ -104,15 +104,20 @@ package struct AttemptRunner {
         }
     }
 
+    /// The cgroup of this attempt alone, if it has one.
+    private var cgroup: String? {
+        let path = prepared.order.cage.cgroup
+        return path.isEmpty ? nil : String(decoding: path, as: UTF8.self)
+    }
+
     // MARK: Before START
 
     private mutating func launch() throws(SupervisionError) {
         let directory = try AttemptDirectory.make(for: prepared, claim: claim, in: store.paths)
         let path = try ShepherdLocation.find()
-        if !prepared.order.cage.cgroup.isEmpty {
+        if let cgroup {
             try Cgroup.make(
-                String(decoding: prepared.order.cage.cgroup, as: UTF8.self),
-                memory: prepared.policy.limits.memory.value?.bytes, processes: prepared.policy.limits.processes)
+                cgroup, memory: prepared.policy.limits.memory.value?.bytes, processes: prepared.policy.limits.processes)
         }
         let inheritance = ShepherdProcess.Inheritance(
             attemptDirectory: try directory.open(), standardInput: try directory.openInput(prepared.standardInput),
@@ -360,7 +365,7 @@ package struct AttemptRunner {
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0, errno == EINTR {}
         }
-        if !prepared.order.cage.cgroup.isEmpty { Cgroup.end(task: claim.taskID, attempt: claim.attempt) }
+        if let cgroup { Cgroup.end(cgroup) }
     }
 
     private func lossReason(_ error: FrameError?) -> Reason {

@@ -25,7 +25,7 @@ enum SpawnFailure {
         case .receipt:
             return refused(
                 error, "receipt", "What /proc says is in force for the worker is not what the policy demands",
-                "this is a fault in Claudine or in the kernel; please report it with `claudine doctor`")
+                "this is a fault in Claudine or in the kernel; please report it")
         default: return layer(error, prepared)
         }
     }
@@ -105,7 +105,7 @@ enum SpawnFailure {
         case .landlock:
             return refused(
                 error, "landlock", "Landlock rules cannot be set",
-                "enable it at boot: lsm=landlock,… ; see claudine doctor")
+                "enable it at boot: lsm=landlock,…")
         case .seccomp:
             return refused(
                 error, "seccomp", "The system call filter cannot be loaded",

@@ -35,7 +35,10 @@ struct Cgroup {
     /// Ends whatever is in it and removes it; for recovery, after the shepherd that should have.
     static func end(task: TaskID, attempt: Int) {
         guard let parent = ownDirectory() else { return }
-        let path = "\(parent)/claudine-\(task.text)-\(attempt)"
+        end("\(parent)/claudine-\(task.text)-\(attempt)")
+    }
+
+    static func end(_ path: String) {
         guard access(path, F_OK) == 0 else { return }
         _ = write("\(path)/cgroup.kill", "1")
         for _ in 0..<100 where rmdir(path) != 0 && errno == EBUSY { usleep(5_000) }

@@ -46,37 +46,71 @@ final class ShepherdLink: Sendable {
     }
 }
 
-/// Writes commands in order; the pipe's end is closed with the last of them.
+/// Writes commands in order: at once while the pipe takes them, else on a queue of its own.
 private final class Outgoing: Sendable {
-    private let queue = DispatchQueue(label: "claudine.shepherd.commands")
-    private nonisolated(unsafe) var descriptor: Int32
-    private nonisolated(unsafe) var sequence: UInt32 = 0
+    private struct State {
+        var descriptor: Int32
+        var sequence: UInt32 = 0
+        /// What the pipe had no room for; a queued flush is on its way as long as this is not empty.
+        var waiting = Bytes()
+        var isFinished = false
+    }
 
-    // Both variables are touched on `queue` only.
-    init(_ descriptor: Int32) { self.descriptor = descriptor }
+    private let queue = DispatchQueue(label: "claudine.shepherd.commands")
+    private let state: Mutex<State>
+
+    init(_ descriptor: Int32) {
+        _ = fcntl(descriptor, F_SETFL, O_WRONLY | O_NONBLOCK)
+        state = Mutex(State(descriptor: descriptor))
+    }
 
     func send(_ command: Command) {
-        queue.async { [self] in
-            guard descriptor >= 0 else { return }
-            let bytes = Frame.frames(of: command.type, payload: command.payload, sequence: &sequence)
-            var done = 0
-            while done < bytes.count {
-                let count = bytes.withUnsafeBytes {
-                    write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done)
-                }
-                if count < 0, errno == EINTR { continue }
-                // EPIPE: the shepherd is gone, which its reports' end tells in its turn.
-                guard count > 0 else { return }
-                done += count
-            }
+        state.withLock { state in
+            let isFlushing = !state.waiting.isEmpty
+            state.waiting += Frame.frames(of: command.type, payload: command.payload, sequence: &state.sequence)
+            guard !isFlushing else { return }
+            Self.write(&state)
+            if !state.waiting.isEmpty { queue.async { [self] in flush() } }
         }
     }
 
     func finish() {
-        queue.async { [self] in
-            if descriptor >= 0 { close(descriptor) }
-            descriptor = -1
+        state.withLock { state in
+            state.isFinished = true
+            if state.waiting.isEmpty { Self.close(&state) }
         }
+    }
+
+    /// Waits for room, outside the lock, until everything is written or the other end is gone.
+    private func flush() {
+        while let descriptor = state.withLock({ $0.waiting.isEmpty ? nil : $0.descriptor }) {
+            var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            poll(&room, 1, 1000)
+            state.withLock { state in
+                Self.write(&state)
+                if state.isFinished { Self.close(&state) }
+            }
+        }
+    }
+
+    /// Writes what fits. A reader that is gone takes nothing more, which its reports' end tells in its turn.
+    private static func write(_ state: inout State) {
+        while !state.waiting.isEmpty {
+            let count = state.waiting.withUnsafeBytes { Glibc.write(state.descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                state.waiting.removeFirst(count)
+            } else if errno == EAGAIN {
+                return
+            } else if errno != EINTR {
+                state.waiting = []
+            }
+        }
+    }
+
+    private static func close(_ state: inout State) {
+        if state.descriptor >= 0 { Glibc.close(state.descriptor) }
+        state.descriptor = -1
+        state.waiting = []
     }
 }
 
