@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -172,7 +173,7 @@ class World:
         switch: dict[str, Any] = {}
         if self.identity.uid != os.geteuid():
             switch = {"user": self.identity.uid, "group": self.identity.gid, "extra_groups": []}
-        popen = subprocess.Popen(
+        popen = started(
             command, env=self.environment(env), cwd=cwd or self.workspace, stdin=stdin, stdout=stdout, stderr=stderr,
             start_new_session=True, **switch,
         )
@@ -266,3 +267,15 @@ class World:
                 break
             time.sleep(0.05)
         shutil.rmtree(self.base, ignore_errors=True)
+
+
+def started(command: Sequence[str | bytes | Path], **options: Any) -> subprocess.Popen[bytes]:
+    """Popen; a program that was copied a moment ago may be open for writing in a child that another thread has just forked."""
+    for _ in range(100):
+        try:
+            return subprocess.Popen(command, **options)
+        except OSError as error:
+            if error.errno != errno.ETXTBSY:
+                raise
+            time.sleep(0.02)
+    return subprocess.Popen(command, **options)
