@@ -25,8 +25,12 @@ package enum GatewayError: Error, Sendable, Equatable {
     /// What happened, to what; never contains a secret.
     package var message: String {
         switch self {
-        case .upstream(let text, let problem): "the upstream \"\(text)\" cannot be used: \(problem)"
-        case .credentialSource(let text): "\"\(text)\" is not a credential source"
+        case .upstream(let text, let problem):
+            // An address with a user name may have a password as well.
+            text.contains("@")
+                ? "the upstream cannot be used: \(problem)" : "the upstream \"\(text)\" cannot be used: \(problem)"
+        // Never the text: the commonest mistake is to write the key itself.
+        case .credentialSource: "the gateway's credential is not written as a source"
         case .credential(let origin, let problem, _): "the credential from \(origin) cannot be used: \(problem)"
         case .trustRoots(let path, let problem): "the certificates in \(path) cannot be used: \(problem)"
         case .listener(let descriptor, let problem): "file descriptor \(descriptor) cannot be listened on: \(problem)"

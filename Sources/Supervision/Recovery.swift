@@ -17,6 +17,8 @@ package enum Recovery {
         for attempt in try store.unfinishedAttempts() where try !store.isAlive(attempt.instance) {
             if try await recover(attempt, store) { ended += 1 }
         }
+        // A dead instance without anything unfinished is only a row and two files.
+        if ended > 0 { _ = try store.forgetDeadInstances() }
         return ended
     }
 
@@ -32,8 +34,9 @@ package enum Recovery {
             wake(attempt.shepherd)
             return false
         }
+        let cgroup = attempt.frozen.cgroup
         let swept = await Background.run { () -> Bool in
-            Cgroup.end(task: claim.taskID, attempt: claim.attempt)
+            if let cgroup { Cgroup.end(cgroup) }
             return NonceSweep.end(nonce: claim.nonce) != nil
         }
         guard swept else { return false }

@@ -86,9 +86,6 @@ struct Capture {
         return any
     }
 
-    /// Both streams have been read to their end.
-    var isDrained: Bool { stdout.pipe < 0 && stderr.pipe < 0 }
-
     /// The reader of a paced run is behind: the worker may be waiting for it.
     var waitsForReader: Bool {
         (stdout.pipe >= 0 && allowance(stdout) == 0) || (stderr.pipe >= 0 && allowance(stderr) == 0)

@@ -29,9 +29,6 @@ final class Shepherd {
     private var finished = false
     /// The supervisor went away while something could still run.
     private var isOrphan = false
-    /// The tree is empty, but a paced reader has not taken everything yet.
-    private var ending: TreeEmpty?
-    private var stopAsked = false
     private var buildDeadline = UInt64.max
     private var nextHeartbeat = UInt64.max
     private let timer = cage_timer()
@@ -166,9 +163,7 @@ final class Shepherd {
             guard order == nil, !finished else { return lostSupervisor(.protocolError) }
             begin(start, at: now)
         case .stop(let reason, let force):
-            stopAsked = true
             perform(ladder.stop(reason, force: force, at: now), at: now)
-            conclude(at: now)
         case .credit(let stream, let offset): capture?.credit(stream, offset: offset)
         case .abort:
             if order == nil { finished = true } else { perform(ladder.stop(.cancel, force: true, at: now), at: now) }
@@ -185,7 +180,6 @@ final class Shepherd {
         capture?.stopPacing()
         let now = cage_boottime()
         perform(ladder.stop(reason, force: false, at: now), at: now)
-        conclude(at: now)
     }
 
     // MARK: The cage
@@ -200,9 +194,15 @@ final class Shepherd {
         var output: (Int32, Int32) = (-1, -1)
         var error: (Int32, Int32) = (-1, -1)
         guard lockHeld, receipt != nil else { return fail(.prepare) }
-        guard Self.makePipe(&output), Self.makePipe(&error) else { return fail(.output) }
+        // What is left in a pipe at the end is read without asking a paced reader: the ring must have room for that, too.
+        let wanted = start.output.paced ? min(Self.pipeSize, max(4096, start.output.tail / 2)) : Self.pipeSize
+        let capacity = max(Self.makePipe(&output, wanted), Self.makePipe(&error, wanted))
+        guard capacity > 0 else { return fail(.output) }
+        var outputOrder = start.output
+        outputOrder.window = min(
+            start.output.window, start.output.tail > capacity ? start.output.tail - capacity : 4096)
         capture = Capture(
-            order: start.output, directory: Inherited.attemptDirectory, stdoutPipe: output.0, stderrPipe: error.0)
+            order: outputOrder, directory: Inherited.attemptDirectory, stdoutPipe: output.0, stderrPipe: error.0)
         guard capture != nil else { return fail(.output) }
         if !start.cage.cgroup.isEmpty {
             cgroup = ProcReader.open(start.cage.cgroup, below: AT_FDCWD, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -368,17 +368,6 @@ final class Shepherd {
         empty.maxProcesses = max(sampler.maxProcesses, 1)
         empty.wall = releasedAt > 0 ? now - releasedAt : 0
         empty.killing = killedAt > 0 ? now - killedAt : 0
-        ending = empty
-        conclude(at: now)
-    }
-
-    /// Everything is known once the streams have been read to their end, which only a paced reader can delay.
-    private func conclude(at now: UInt64) {
-        guard var empty = ending else { return }
-        // A reader that is only slow gets the rest first; one of a task that is to stop has had its time.
-        let isPatient = order?.output.paced == true && ladder.reason == .none && !stopAsked && !supervisorGone
-        if isPatient, let capture, !capture.isDrained { return }
-        ending = nil
         capture?.close(at: now)
         empty.output = capture?.totals ?? OutputCount()
         receipt?.enter(.empty, exit: exit, empty: empty, durable: supervisorGone)
@@ -449,9 +438,7 @@ final class Shepherd {
     }
 
     private func takeOutput(_ stream: OutputStream, at now: UInt64) {
-        let any = capture?.take(stream, at: now) == true
-        conclude(at: now)
-        guard any, let capture else { return }
+        guard capture?.take(stream, at: now) == true, let capture else { return }
         ladder.output(at: now)
         outbox.post(.output(capture.totals))
         if let order, capture.total > order.output.limit {
@@ -471,14 +458,16 @@ final class Shepherd {
     /// Nanoseconds a cage may take until its worker is ready to exec.
     private static let longestBuild: UInt64 = 30_000_000_000
 
-    private static func makePipe(_ ends: inout (Int32, Int32)) -> Bool {
+    /// Bytes; a larger pipe means fewer wake-ups under a flood.
+    private static let pipeSize: UInt64 = 1 << 20
+
+    /// - Returns: the pipe's capacity in bytes, 0 when there is no pipe; a user over the pipe quota keeps the default.
+    private static func makePipe(_ ends: inout (Int32, Int32), _ size: UInt64) -> UInt64 {
         var pair: [Int32] = [-1, -1]
-        guard cage_pipe(&pair) == 0 else { return false }
+        guard cage_pipe(&pair) == 0 else { return 0 }
         ends = (pair[0], pair[1])
         _ = cage_set_nonblocking(pair[0])
-        // Fewer wake-ups under a flood; a user over the pipe quota keeps the default.
-        _ = cage_pipe_size(pair[0], 1 << 20)
-        return true
+        return UInt64(max(cage_pipe_size(pair[0], Int32(size)), 0))
     }
 
     private func microseconds(_ time: timeval) -> UInt64 { UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_usec) }

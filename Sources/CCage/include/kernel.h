@@ -28,6 +28,7 @@ int cage_set_nonblocking(int fd);
 int cage_set_close_on_exec(int fd);
 // pipe2(2), close-on-exec.
 int cage_pipe(int ends[2]);
+// F_SETPIPE_SZ where it is allowed; the capacity the pipe has then (fcntl(2)).
 int cage_pipe_size(int fd, int bytes);
 // SIG_IGN for SIGPIPE: a vanished reader is seen as EPIPE.
 void cage_ignore_broken_pipes(void);

@@ -148,7 +148,11 @@ struct PolicyTable {
 
     private func inherited<Value>(_ value: Value?, _ key: String) throws(PolicyError) -> Value {
         guard let value else {
-            throw failure(key, "missing; a policy without 'extends' has to say everything", bound: "given", found: "")
+            let rule =
+                path.isEmpty && ["schema", "name", "description"].contains(key)
+                ? "every policy file needs schema, name and description"
+                : "a policy without 'extends' has to say everything"
+            throw failure(key, "missing; \(rule)", bound: "given", found: "")
         }
         return value
     }

@@ -24,6 +24,11 @@ package struct StopRequest: Equatable, Sendable {
     package var reason: Reason
     /// Kill at once instead of asking first.
     package var force: Bool
+
+    package init(reason: Reason, force: Bool) {
+        self.reason = reason
+        self.force = force
+    }
 }
 
 /// What became of a wish to stop.

@@ -62,4 +62,13 @@ extension Store {
                 .map { try JSONText.decode(TaskSpec.self, from: $0) }
         }
     }
+
+    /// Tasks that go on in the private home of `id`, oldest first.
+    package func tasks(inHomeOf id: TaskID) throws(StoreError) -> [TaskID] {
+        try read { db in
+            try String.fetchAll(
+                db, sql: "SELECT id FROM task WHERE json_extract(spec_json, '$.homeOf') = ? ORDER BY number",
+                arguments: [id.text])
+        }.compactMap(TaskID.init)
+    }
 }

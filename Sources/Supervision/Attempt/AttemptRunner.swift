@@ -38,12 +38,14 @@ package struct AttemptRunner {
     private let prepared: PreparedAttempt
     private let observer: AttemptObserver
     private let bell: Int32
+    private let wish: LocalWish
     private let mailbox: AsyncStream<AttemptEvent>
     private let post: AsyncStream<AttemptEvent>.Continuation
 
     private var link: ShepherdLink?
     private var shepherd: pid_t = 0
-    private var pump: OutputPump?
+    private var viewPump: OutputPump?
+    private var transcriptPump: OutputPump?
     private var transcript: AgentTranscript?
     private var gateway: Gateway?
     private var doorkeeper: PollThread?
@@ -59,7 +61,10 @@ package struct AttemptRunner {
     private static let mostNotices = 5
 
     /// - Parameter bell: the instance's; stays the caller's.
-    package init(store: Store, claim: Claim, prepared: PreparedAttempt, observer: AttemptObserver, bell: Int32) {
+    package init(
+        store: Store, claim: Claim, prepared: PreparedAttempt, observer: AttemptObserver, bell: Int32, wish: LocalWish
+    ) {
+        self.wish = wish
         self.bell = bell
         self.store = store
         self.claim = claim
@@ -79,6 +84,8 @@ package struct AttemptRunner {
             return
         }
         let listening = listen()
+        let (post, viewPump) = (post, viewPump)
+        wish.listen(onStop: { post.yield(.storeChanged) }, onLeave: { viewPump?.abandon() })
         let clock = Task { [post] in
             while (try? await Task.sleep(for: .seconds(Silence.tick))) != nil { post.yield(.tick) }
         }
@@ -130,12 +137,22 @@ package struct AttemptRunner {
         self.link = link
         let credit: (@Sendable (OutputStream, UInt64) -> Void)? =
             observer.paced ? { @Sendable stream, offset in link.send(.credit(stream, offset: offset)) } : nil
-        let transcript = facts.isAgent ? AgentTranscript(onStep: observer.onStep) : nil
-        self.transcript = transcript
-        if transcript != nil || observer.onOutput != nil {
+        if facts.isAgent {
+            let transcript = AgentTranscript(onStep: nil)
+            self.transcript = transcript
+            transcriptPump = OutputPump(directory: directory.path) { piece in
+                transcript.take(piece)
+                return true
+            }
+        }
+        // Apart from the transcript: whoever looks on may be slow or hang, and what the agent said must be known all the same.
+        let viewer = facts.isAgent && observer.onStep != nil ? AgentTranscript(onStep: observer.onStep) : nil
+        if viewer != nil || observer.onOutput != nil {
             let onOutput = observer.onOutput
-            pump = OutputPump(directory: directory.path, credit: credit) { piece in
-                transcript?.take(piece)
+            viewPump = OutputPump(
+                directory: directory.path, credit: credit, onReaderGone: { post.yield(.readerGone) }
+            ) { piece in
+                viewer?.take(piece)
                 return onOutput?(piece) ?? true
             }
         }
@@ -167,6 +184,7 @@ package struct AttemptRunner {
             order.output.window = min(order.output.window, order.output.tail)
             startSent = true
             link?.send(.start(order))
+            try checkStop()
         case .stopRequested(let request):
             facts.stop = request
             facts.neverRan = request.reason
@@ -186,6 +204,13 @@ package struct AttemptRunner {
             return try await handle(event)
         case .gatewayWanted:
             await openGateway()
+        case .readerGone:
+            do throws(StoreError) {
+                _ = try store.requestStop(claim.taskID, by: .client)
+            } catch {
+                wish.ask(StopRequest(reason: StopOrigin.client.reason, force: false))
+            }
+            try checkStop()
         case .storeChanged:
             try checkStop()
         case .tick:
@@ -237,7 +262,8 @@ package struct AttemptRunner {
             facts.neverRan = SpawnFailure.reason(error, prepared)
             return true
         case .output:
-            pump?.poke()
+            transcriptPump?.poke()
+            viewPump?.poke()
         case .stopping(let reason, _):
             if reason != .cancel { _ = try store.stopping(claim, stopReason(reason)) }
         case .exit(let exit):
@@ -258,13 +284,15 @@ package struct AttemptRunner {
     }
 
     private mutating func checkStop() throws(StoreError) {
-        guard startSent, let request = try store.stopRequest(for: claim) else { return }
+        guard startSent, let request = try store.stopRequest(for: claim) ?? wish.stop else { return }
         let isNew = facts.stop == nil
-        facts.stop = request
-        guard isNew || (request.force && !forceSent) else { return }
-        if isNew { _ = try store.stopping(claim, request.reason) }
-        forceSent = request.force
-        link?.send(.stop(.cancel, force: request.force))
+        let force = request.force || wish.stop?.force == true
+        if isNew { facts.stop = request }
+        guard isNew || (force && !forceSent) else { return }
+        forceSent = force
+        link?.send(.stop(.cancel, force: force))
+        // A progress note: that the disk is full must not keep anything alive.
+        if isNew { _ = try? store.stopping(claim, request.reason) }
     }
 
     /// A command that never calls the API needs no event loop; the sockets listen already, so the first call waits in their
@@ -309,7 +337,7 @@ package struct AttemptRunner {
         doorkeeper?.cancel()
         await gateway?.stop()
         if facts.empty == nil, facts.neverRan == nil { try await proveEmpty() }
-        if let failure = await pump?.finish() { observer.onNotice?(failure.description) }
+        if let failure = await transcriptPump?.finish() { observer.onNotice?(failure.description) }
         facts.summary = transcript?.finish()
         if facts.stop == nil { facts.stop = try store.stopRequest(for: claim) }
         var ending = Outcome.ending(facts, policy: prepared.policy)
@@ -323,6 +351,8 @@ package struct AttemptRunner {
         link?.send(.acknowledge)
         link?.close()
         await reap()
+        // The record is final; how long somebody takes to read is their affair, and they may leave.
+        if let failure = await viewPump?.finish() { observer.onNotice?(failure.description) }
         for descriptor in listeners + [initPidfd] where descriptor >= 0 { close(descriptor) }
     }
 

@@ -6,6 +6,8 @@ enum AttemptEvent: Sendable {
     case shepherd(ShepherdEvent)
     /// Something in the cage has connected to the gateway's sockets, which nobody serves yet.
     case gatewayWanted
+    /// Whoever read the worker's stdout does not any more.
+    case readerGone
     /// Somebody has committed something; a wish to stop may be among it.
     case storeChanged
     /// Time has passed; see `Silence`.

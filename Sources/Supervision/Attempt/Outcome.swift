@@ -42,6 +42,12 @@ enum Outcome {
         guard let exit = facts.exit else {
             return Ending(facts.lost ?? facts.stop?.reason ?? Reason(.lostShepherd))
         }
+        if exit.end == .signalled(UInt8(SIGXCPU)), policy.limits.cpuTime.value != nil, !exit.ourSignal {
+            return Ending(
+                Reason(
+                    .timeoutCPU, "It used more processor time than its limit of \(policy.limits.cpuTime).",
+                    detail: bound(policy.limits.cpuTime)))
+        }
         guard exit.ourSignal else { return natural(exit.end, facts) }
         return Ending(reason(of: exit.reason, facts, policy))
     }

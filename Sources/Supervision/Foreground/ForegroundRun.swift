@@ -29,17 +29,29 @@ package struct ForegroundRun: Sendable {
             return Result(record: try store.refuse(spec, error.reason), hint: error.hint)
         }
         Trace.mark("prepared")
+        let wish = LocalWish()
+        // Before the row exists, so that no signal finds its default action.
+        let signals = StopSignals { [store] number, isRepeated in
+            let request = StopRequest(reason: StopOrigin.signal(number).reason, force: isRepeated)
+            do throws(StoreError) {
+                switch try store.requestStop(id, by: .signal(number), force: isRepeated) {
+                case .recorded, .alreadyStopping, .cancelledAtOnce: break
+                case .alreadyEnded: wish.leave()
+                case nil: wish.ask(request)
+                }
+            } catch {
+                wish.ask(request)
+            }
+            if isRepeated { wish.leave() }
+        }
+        defer { signals.cancel() }
         let instance = try store.registerInstance()
         let claim = try store.enqueueAndClaim(
             prepared.spec, id: id, frozen: prepared.frozen, instance: instance.identity)
         Trace.mark("store.claim")
-        let signals = StopSignals { number, isRepeated in
-            // When the store does not take the wish, the next signal asks again.
-            _ = try? store.requestStop(id, by: .signal(number), force: isRepeated)
-        }
         var runner = AttemptRunner(
             store: store, claim: claim, prepared: prepared, observer: observer(prepared),
-            bell: instance.bell.descriptor)
+            bell: instance.bell.descriptor, wish: wish)
         let outcome: StoreError?
         do throws(StoreError) {
             try await runner.run()
@@ -47,7 +59,6 @@ package struct ForegroundRun: Sendable {
         } catch {
             outcome = error
         }
-        signals.cancel()
         withExtendedLifetime(instance) {}
         if let outcome { throw outcome }
         guard let record = try store.record(id) else {

@@ -8,6 +8,7 @@ import Synchronization
 final class StopSignals: Sendable {
     private static let numbers = [SIGINT, SIGTERM, SIGHUP]
     private let watch: PollThread
+    private let handled: [Int32]
 
     init(_ handler: @escaping @Sendable (Int32, _ isRepeated: Bool) -> Void) {
         var ends: [Int32] = [-1, -1]
@@ -25,7 +26,9 @@ final class StopSignals: Sendable {
             return true
         }
         signalPipe = ends[1]
-        for number in Self.numbers {
+        // What was ignored when we began (nohup) stays ignored.
+        handled = Self.numbers.filter { !Self.isIgnored($0) }
+        for number in handled {
             signal(number) { number in
                 var byte = UInt8(truncatingIfNeeded: number)
                 _ = write(signalPipe, &byte, 1)
@@ -34,8 +37,15 @@ final class StopSignals: Sendable {
     }
 
     func cancel() {
-        for number in Self.numbers { signal(number, SIG_DFL) }
+        for number in handled { signal(number, SIG_DFL) }
         watch.cancel()
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var current = sigaction()
+        sigaction(number, nil, &current)
+        // SIG_IGN is the address 1 (<bits/signum-generic.h>); it is a macro that is not imported.
+        return unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 }
 

@@ -25,6 +25,8 @@ struct Cgroup {
         _ = write("\(path)/pids.max", String(processes))
         // Where the controller is there the watchdog was told to stay away: then this must hold.
         guard let memory, access("\(path)/memory.max", F_OK) == 0 else { return }
+        // Swapped out is not gone; where there is no swap controller there is nothing to say.
+        _ = write("\(path)/memory.swap.max", "0")
         guard write("\(path)/memory.max", String(memory)) else {
             let code = errno
             rmdir(path)
@@ -33,11 +35,6 @@ struct Cgroup {
     }
 
     /// Ends whatever is in it and removes it; for recovery, after the shepherd that should have.
-    static func end(task: TaskID, attempt: Int) {
-        guard let parent = ownDirectory() else { return }
-        end("\(parent)/claudine-\(task.text)-\(attempt)")
-    }
-
     static func end(_ path: String) {
         guard access(path, F_OK) == 0 else { return }
         _ = write("\(path)/cgroup.kill", "1")

@@ -146,6 +146,7 @@ package struct Preparation: Sendable {
 
     /// What execvp(3) would try, with the PATH that is in force inside.
     private func candidates(_ program: String, _ policy: Policy) -> [Bytes] {
+        guard !program.isEmpty else { return [] }
         guard !program.contains("/") else {
             // A relative path is relative to the workspace, which the worker has entered by then.
             return [Bytes(program.utf8)]
@@ -190,7 +191,8 @@ package struct Preparation: Sendable {
     private func gateway(_ policy: Policy) throws(Refusal) -> GatewayConfiguration? {
         guard policy.credentials.api == .gateway else { return nil }
         return try refusing { () throws(GatewayError) in
-            let upstream = caller.configuration.upstream ?? caller.environment["ANTHROPIC_BASE_URL"]
+            let given = caller.environment["ANTHROPIC_BASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
+            let upstream = caller.configuration.upstream ?? given
             let credential = try CredentialSource.parse(caller.configuration.credential)
                 .resolve(environment: caller.environment, home: caller.home)
             let address = try upstream.map { text throws(GatewayError) in try UpstreamAddress.parse(text) }
@@ -207,9 +209,11 @@ package struct Preparation: Sendable {
         var limits = policy.recordLimits
         let watched = order.memory.limit != .max
         if policy.limits.memory.value != nil { limits["memoryEnforcement"] = watched ? "watchdog" : "cgroup" }
-        return FrozenAttempt(
+        var frozen = FrozenAttempt(
             policyName: policy.name, policyDigest: recorded.digest, policyJSON: recorded.json, containment: "kernel",
             layers: layers, degraded: [], limits: limits, argv: work.arguments, environmentNames: names,
             resultFormat: work.format?.rawValue)
+        if !order.cage.cgroup.isEmpty { frozen.cgroup = String(decoding: order.cage.cgroup, as: UTF8.self) }
+        return frozen
     }
 }

@@ -1,3 +1,4 @@
+import CCage
 import Dispatch
 import Glibc
 import Polling

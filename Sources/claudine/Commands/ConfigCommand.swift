@@ -1,5 +1,6 @@
 import Agents
 import ArgumentParser
+import Gateway
 import Policy
 import Store
 
@@ -75,7 +76,9 @@ extension ConfigCommand {
 
         func run() throws {
             let places = try configuration.places()
-            let agents = try places.read().agents.all.map(\.name)
+            let read = try places.read()
+            try check(read.settings, places.file)
+            let agents = read.agents.all.map(\.name)
             let policies = try places.policies.list().map { try $0.result.get().policy.name }
             let answer: JSONValue = [
                 "file": places.file.map(JSONValue.string) ?? .null,
@@ -83,6 +86,20 @@ extension ConfigCommand {
             ]
             try Answer(asJSON: json).write(answer) {
                 "ok: \(places.file ?? "no config.toml"), \(agents.count) agents, \(policies.count) policies\n"
+            }
+        }
+
+        /// What a run would only find out when it needs its gateway.
+        private func check(_ settings: OperatorConfiguration, _ file: String?) throws(Failure) {
+            do throws(GatewayError) {
+                if let upstream = settings.upstream { _ = try UpstreamAddress.parse(upstream) }
+                let environment = Environment.current
+                _ = try CredentialSource.parse(settings.credential)
+                    .resolve(environment: environment, home: environment["HOME"])
+            } catch {
+                throw Failure(
+                    error.code, "\(file ?? "config.toml"): [gateway]: \(error.message).", hint: error.hint,
+                    exitCode: ExitCodes.configuration)
             }
         }
     }

@@ -28,6 +28,13 @@ struct Remove: AsyncParsableCommand {
                 exitCode: ExitCodes.wrongState)
         }
         for task in tasks {
+            guard let other = try store.tasks(inHomeOf: task).first(where: { !tasks.contains($0) }) else { continue }
+            throw Failure(
+                "task.inUse", "The task \(other) goes on in the private home of \(task).",
+                hint: "remove \(other) first, or both together", detail: ["taskId": .string(other.text)],
+                exitCode: ExitCodes.wrongState)
+        }
+        for task in tasks {
             // Files first: what is left after a crash here is a record that can be removed again.
             try TaskFiles.remove(task, store.paths)
             _ = try store.remove(task)

@@ -37,6 +37,10 @@ struct Resume: AsyncParsableCommand, ExitsAsTheTaskDid {
         guard earlier.state.isTerminal else {
             throw refusal(earlier, "it is still \(earlier.state.rawValue)", "wait for it, or cancel it first")
         }
+        let home = old.homeOf ?? earlier.taskId
+        for other in try store.tasks(inHomeOf: home) where try store.record(other)?.state.isTerminal == false {
+            throw refusal(earlier, "its session is in use by \(other)", "wait for \(other), or cancel it first")
+        }
         var spec = TaskSpec(
             agent: old.agent,
             prompt: prompt == "-" ? try RunInput(prompt: "-", isCommand: false, stdin: nil).prompt ?? "" : prompt,
@@ -44,7 +48,7 @@ struct Resume: AsyncParsableCommand, ExitsAsTheTaskDid {
         spec.model = old.model
         options.apply(to: &spec)
         spec.resumes = earlier.taskId
-        spec.homeOf = old.homeOf ?? earlier.taskId
+        spec.homeOf = home
         spec.resumeSessionId = session
         try await options.run(spec, input: .none, caller: caller, store: store)
     }

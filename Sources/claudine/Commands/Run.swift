@@ -43,7 +43,8 @@ struct Run: AsyncParsableCommand, ExitsAsTheTaskDid {
     @OptionGroup var state: StateOptions
     @OptionGroup var configuration: ConfigurationOptions
 
-    func validate() throws {
+    /// Not `validate`, which comes before the parser has complained about options it does not know.
+    private func check() throws {
         guard prompt == nil || command.isEmpty else {
             throw ValidationError("give a prompt or, behind --, a command; not both")
         }
@@ -65,6 +66,7 @@ struct Run: AsyncParsableCommand, ExitsAsTheTaskDid {
 
     func run() async throws {
         Trace.mark("cli.start")
+        try check()
         let caller = try configuration.caller()
         let paths = try state.paths()
         let input = try RunInput(prompt: prompt, isCommand: !command.isEmpty, stdin: stdin)

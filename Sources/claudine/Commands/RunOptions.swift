@@ -9,25 +9,30 @@ struct RunOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The agent's model.", valueName: "name"))
     var model: String?
 
-    @Option(help: ArgumentHelp("End the agent after so many turns.", valueName: "n"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("End the agent after so many turns.", valueName: "n"))
     var maxTurns: Int?
 
-    @Option(help: ArgumentHelp("End the agent when it has spent this, in US dollars.", valueName: "usd"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("End the agent when it has spent this, in US dollars.", valueName: "usd"))
     var budget: Double?
 
-    @Option(help: ArgumentHelp("End it after this time.", valueName: "duration"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("End it after this time.", valueName: "duration"))
     var timeout: Bound<TimeSpan>?
 
-    @Option(help: ArgumentHelp("End it when it writes nothing for this time.", valueName: "duration"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("End it when it writes nothing for this time.", valueName: "duration"))
     var idleTimeout: Bound<TimeSpan>?
 
-    @Option(help: ArgumentHelp("Memory of all its processes together.", valueName: "size"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Memory of all its processes together.", valueName: "size"))
     var memory: Bound<ByteSize>?
 
-    @Option(help: ArgumentHelp("Processes and threads at a time.", valueName: "n"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Processes and threads at a time.", valueName: "n"))
     var processes: Int?
 
-    @Option(help: ArgumentHelp("End it when it has written more than this.", valueName: "size"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("End it when it has written more than this.", valueName: "size"))
     var outputLimit: Bound<ByteSize>?
 
     @Option(
@@ -87,7 +92,13 @@ struct RunOptions: ParsableArguments {
         var request = RunRequest()
         request.limits = LimitRequest(
             wall: timeout, idle: idleTimeout, memory: memory, processes: processes, outputLimit: outputLimit)
-        request.variables = try env.map(EnvironmentRequest.init(parsing:))
+        request.variables = try env.map { text in
+            do throws(PolicyError) {
+                return try EnvironmentRequest(parsing: text)
+            } catch {
+                throw Failure("usage", error.message, hint: error.hint, exitCode: ExitCodes.usage)
+            }
+        }
         request.standardInput = input
         let view = RunView(
             isAgent: spec.command == nil, json: json, streamJSON: streamJson, verbose: verbose, quiet: quiet)

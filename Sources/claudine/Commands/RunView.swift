@@ -5,6 +5,7 @@ import OutputLog
 import ShepherdProtocol
 import Store
 import Supervision
+import Synchronization
 
 /// What a foreground run shows: the worker's own bytes on stdout, the agent's steps and Claudine's words on stderr.
 struct RunView: Sendable {
@@ -14,11 +15,14 @@ struct RunView: Sendable {
     let verbose: Bool
     let quiet: Bool
 
+    /// The errno that stdout ended with; a reader that is gone (EPIPE) is no failure.
+    private static let unwritable = Atomic<Int32>(0)
+
     @Sendable func observer(_ prepared: PreparedAttempt) -> AttemptObserver {
         var observer = AttemptObserver()
         if !quiet {
             observer.onNotice = { StandardError.say($0) }
-            if isAgent, prepared.spec.agent != AgentDefinition.demo.name,
+            if prepared.spec.agent == AgentDefinition.claude.name,
                 prepared.gateway?.credential.kind == Credential.Kind.none
             {
                 StandardError.say(
@@ -48,7 +52,15 @@ struct RunView: Sendable {
         } else if isAgent, !streamJSON, let text = record.result?.text, !text.isEmpty {
             try StandardOutput.write(text.hasSuffix("\n") ? text : text + "\n")
         }
+        let error = Self.unwritable.load(ordering: .relaxed)
+        guard error == 0 || error == EPIPE else {
+            throw Failure(
+                "output.unwritable", "Standard output cannot be written: \(String(cString: strerror(error))).",
+                hint: "claudine logs \(record.taskId) has what was written", exitCode: ExitCodes.notRun)
+        }
         guard let reason = record.reason, !quiet || record.state == .refused else { return }
+        // Whoever stopped reading knows why.
+        if reason.code == .cancelledClient, error == EPIPE { return }
         // A command's own exit is its own business, as in any shell.
         if record.command != nil, reason.code == .exitNonzero || reason.code == .exitSignal { return }
         var hint = result.hint ?? reason.detail?["fix"]?.stringValue
@@ -57,10 +69,14 @@ struct RunView: Sendable {
             Failure(reason.code.rawValue, reason.message, hint: hint, exitCode: 0).text)
     }
 
-    /// - Returns: false when the reader of stdout is gone.
+    /// - Returns: false when stdout takes no more.
     private static func pass(_ piece: OutputPiece, stdout: Bool) -> Bool {
         switch piece {
-        case .data(.stdout, let bytes, _): return !stdout || writeAll(bytes, to: STDOUT_FILENO) == 0
+        case .data(.stdout, let bytes, _):
+            guard stdout else { return true }
+            let error = writeAll(bytes, to: STDOUT_FILENO)
+            unwritable.store(error, ordering: .relaxed)
+            return error == 0
         case .data(.stderr, let bytes, _):
             _ = writeAll(bytes, to: STDERR_FILENO)
             return true
