@@ -244,6 +244,19 @@ def closed_descriptors(world: World) -> None:
     check.close()
 
 
+@suite.case("a key written where its source belongs is repeated nowhere")
+def key_as_source(world: World) -> None:
+    key = "sk-ant-" + world.nonce
+    world.write(world.config / "config.toml", f'[gateway]\ncredential = "{key}"\n')
+    result = world.claudine(*run(world, "--", "/bin/true"))
+    expect(result.code == 125 and b"refused.config" in result.stderr, str(result))
+    check = world.claudine("config", "check")
+    expect(check.code == 78, str(check))
+    events = world.claudine("events")
+    for text in (result.stderr, check.stderr, events.stdout, *(file.read_bytes() for file in world.state.glob("claudine.db*"))):
+        expect(key.encode() not in text, "the key is repeated")
+
+
 @suite.case("a directory as standard input is refused: from it one could walk past the cage's mounts")
 def directory_as_input(world: World) -> None:
     for options, source in ((("--stdin", "-"), world.base), (("--stdin", str(world.base)), Path("/dev/null"))):

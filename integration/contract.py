@@ -449,6 +449,46 @@ def slow_reader(world: World) -> str:
     return f"{seen} bytes through a ring of 64 KiB"
 
 
+@suite.case("a reader that goes away ends the task, and one that hangs cannot hold it")
+def readers(world: World) -> None:
+    gone = world.begin("/usr/bin/yes", stdout=subprocess.PIPE)
+    assert gone.popen.stdout
+    gone.popen.stdout.read(10)
+    gone.popen.stdout.close()
+    gone.popen.stdout = None
+    gone.wait(20)
+    expect(world.record()["reason"]["code"] == "cancelled.client", f"{world.record()}")
+    hanging = world.begin("/usr/bin/yes", stdout=subprocess.PIPE)
+    wait_until("the flood", 20, lambda: [task for task in world.tasks() if task["state"] == "running"])
+    time.sleep(0.5)
+    hanging.popen.send_signal(signal.SIGINT)
+    wait_until("its end in the record", 15, lambda: world.record()["state"] == "cancelled")
+    hanging.popen.send_signal(signal.SIGINT)
+    expect(hanging.popen.wait(10) == 130, f"exit {hanging.popen.returncode}")
+
+
+@suite.case("output that cannot be written is an error, not a success")
+def unwritable(world: World) -> None:
+    with open("/dev/full", "wb") as full:
+        result = world.begin("/bin/echo", "hi", stdout=full).wait(30)
+    expect(result.code == 125 and b"output.unwritable" in result.stderr, str(result))
+
+
+@suite.case("stderr comes through while stdout floods")
+def starved(world: World) -> str:
+    script = "cat /dev/zero & for i in 1 2 3 4; do echo line $i >&2; sleep 0.4; done"
+    run = world.begin("/bin/sh", "-c", script, stdout=subprocess.DEVNULL)
+    assert run.popen.stderr
+    seen = []
+    for line in run.popen.stderr:
+        if line.startswith(b"line"):
+            seen.append(time.monotonic())
+    run.popen.wait(30)
+    expect(len(seen) == 4, f"{len(seen)} lines")
+    expect(seen[3] - seen[0] > 0.8, f"all lines came within {seen[3] - seen[0]:.2f} s, at the end")
+    return f"four lines over {seen[3] - seen[0]:.1f} s"
+
+
 @suite.case("--stdin FILE and --stdin - reach the command byte by byte")
 def standard_input(world: World) -> None:
     file = world.write(world.base / "input", NASTY)

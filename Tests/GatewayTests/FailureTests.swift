@@ -99,8 +99,8 @@ import Testing
     }
 
     @Test func anUnreachableUpstreamIs502WithASentence() async throws {
-        let (descriptor, port) = listeningSocket()
-        close(descriptor)
+        let (descriptor, port) = boundSocket()
+        defer { close(descriptor) }
         let cage = try await Cage(upstream: port)
         let answer = try cage.call(messagesRequest())
         #expect(answer.status == 502)

@@ -191,9 +191,15 @@ func listeningSocket(unix path: String) -> CInt {
 }
 
 func listeningSocket() -> (descriptor: CInt, port: Int) {
+    let bound = boundSocket()
+    precondition(listen(bound.descriptor, 256) == 0)
+    return bound
+}
+
+/// A port that refuses connections for as long as the descriptor is open; one that was only closed is soon somebody else's.
+func boundSocket() -> (descriptor: CInt, port: Int) {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     precondition(withLoopbackAddress(0) { bind(descriptor, $0, $1) } == 0)
-    precondition(listen(descriptor, 256) == 0)
     var address = sockaddr_in()
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
     _ = withUnsafeMutablePointer(to: &address) {
