@@ -459,10 +459,10 @@ def readers(world: World) -> None:
     gone.wait(20)
     expect(world.record()["reason"]["code"] == "cancelled.client", f"{world.record()}")
     hanging = world.begin("/usr/bin/yes", stdout=subprocess.PIPE)
-    wait_until("the flood", 20, lambda: [task for task in world.tasks() if task["state"] == "running"])
+    task = wait_until("the flood", 20, lambda: [task["taskId"] for task in world.tasks() if task["state"] == "running"])[0]
     time.sleep(0.5)
     hanging.popen.send_signal(signal.SIGINT)
-    wait_until("its end in the record", 15, lambda: world.record()["state"] == "cancelled")
+    wait_until("its end in the record", 15, lambda: world.record(task)["state"] == "cancelled")
     hanging.popen.send_signal(signal.SIGINT)
     expect(hanging.popen.wait(10) == 130, f"exit {hanging.popen.returncode}")
 
