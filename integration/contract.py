@@ -489,6 +489,23 @@ def starved(world: World) -> str:
     return f"four lines over {seen[3] - seen[0]:.1f} s"
 
 
+@suite.case("a command of many words starts at once")
+def many_words(world: World) -> None:
+    words = [str(number) for number in range(60_000)]
+    result = world.run("/bin/echo", *words, timeout=30)
+    expect(result.code == 0 and result.stdout.split() == [word.encode() for word in words], f"exit {result.code}, {len(result.stdout)} bytes")
+
+
+@suite.case("many may open a state directory that does not exist yet")
+def first_opens(world: World) -> None:
+    for number in range(25):
+        state = world.base / f"fresh-{number}"
+        racers = [world.launch([world.binaries.claudine, "list"], env={"CLAUDINE_STATE_DIR": str(state)}) for _ in range(6)]
+        for racer in racers:
+            result = racer.wait(60)
+            expect(result.code == 0, str(result))
+
+
 @suite.case("--stdin FILE and --stdin - reach the command byte by byte")
 def standard_input(world: World) -> None:
     file = world.write(world.base / "input", NASTY)

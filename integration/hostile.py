@@ -470,6 +470,9 @@ def terminal(world: World) -> str:
             while run.popen.poll() is None and time.monotonic() < deadline:
                 if select.select([leader], [], [], 0.05)[0]:
                     collected += os.read(leader, 65536)
+            # It may have written and gone between two looks.
+            while select.select([leader], [], [], 0.2)[0]:
+                collected += os.read(leader, 65536)
             expect(run.wait(1).code == 0 and b"device_terminal " in collected, f"the attacker did not finish: {collected!r}")
             try:
                 return os.read(follower, 64)

@@ -129,10 +129,14 @@ extension Store {
         let found: (application: Int64, version: Int64)
         do {
             found = try database.unsafeRead { db in
-                (
-                    try Int64.fetchOne(db, sql: "PRAGMA application_id") ?? 0,
-                    try Int64.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-                )
+                // In one transaction: somebody else may be making the database at this moment.
+                var found: (Int64, Int64) = (0, 0)
+                try db.inTransaction(.deferred) {
+                    found.0 = try Int64.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+                    found.1 = try Int64.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+                    return .commit
+                }
+                return found
             }
         } catch {
             throw StoreError(error, path: paths.database)

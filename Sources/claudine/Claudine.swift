@@ -30,7 +30,8 @@ struct Claudine: AsyncParsableCommand {
         do {
             let arguments = try RawArguments.checked()
             do {
-                var command = try parseAsRoot(RawArguments.withoutGlobalOptions(arguments))
+                var command = try parseAsRoot(
+                    RawArguments.withShortCommand(RawArguments.withoutGlobalOptions(arguments)))
                 try await start(&command)
             } catch {
                 try finish(error, arguments)

@@ -84,7 +84,7 @@ struct Run: AsyncParsableCommand, ExitsAsTheTaskDid {
             ? TaskSpec(
                 agent: agent ?? caller.configuration.defaultAgent, prompt: input.prompt ?? "", workspace: workspace,
                 policy: policy)
-            : TaskSpec(command: command, workspace: workspace, policy: policy)
+            : TaskSpec(command: try RawArguments.command(), workspace: workspace, policy: policy)
         options.apply(to: &spec)
         spec.stdin =
             switch stdin {

@@ -15,6 +15,20 @@ enum RawArguments {
         return arguments
     }
 
+    /// The command behind `--`, as it was given.
+    static func command() throws(Failure) -> [String] {
+        let arguments = try checked()
+        guard let terminator = arguments.firstIndex(of: "--") else { return [] }
+        return Array(arguments[(terminator + 1)...])
+    }
+
+    /// Of a command to be run only its first word: the parser's time grows with the square of the number of words, and what is
+    /// behind `--` is none of its business. `Run` takes the whole from `command()`.
+    static func withShortCommand(_ arguments: [String]) -> [String] {
+        guard arguments.first == "run", let terminator = arguments.firstIndex(of: "--") else { return arguments }
+        return Array(arguments.prefix(terminator + 2))
+    }
+
     /// What may be an option of ours: everything before `--`.
     static func options(_ arguments: [String]) -> some Sequence<String> {
         arguments.prefix { $0 != "--" }
