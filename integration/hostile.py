@@ -236,22 +236,23 @@ def plant_secrets(world: World) -> str:
 
 
 def thief(world: World) -> str:
-    """A script that looks everywhere a secret may lie, and through every window it knows."""
+    """A script that looks everywhere a secret may lie, through every window it knows, and in the whole of each tree that it is given."""
     places = [world.home / name for name in SECRETS] + [world.state / "other-task/stdout", world.base / "beside"]
     windows = ["", "/proc/1/root", "/proc/self/root", "/proc/self/root/../..", "/proc/1/cwd/../../../../..", "/proc/self/cwd/../../../.."]
     direct = "\n".join(f"cat '{window}{place}' 2>/dev/null" for window in windows for place in places)
     # The workspace holds none of them, but this script's own text must not count as one.
-    return f"{direct}\ngrep -rsh {CANARY} /tmp /var/tmp /run /home /root /proc/1/environ /proc/self/environ 2>/dev/null; true"
+    return f"{direct}\ngrep -rsh {CANARY} \"$@\" /proc/1/environ /proc/self/environ 2>/dev/null; true"
 
 
 @suite.case("secrets of the home, of other tasks and beside the workspace cannot be read")
 def secrets(world: World) -> str:
     canary = plant_secrets(world)
     script = world.write(world.workspace / "thief.sh", thief(world))
-    result = world.run("/bin/sh", script, timeout=120)
+    result = world.run("/bin/sh", script, "/tmp", "/var/tmp", "/run", "/home", "/root", timeout=120)
     expect(result.code == 0, str(result))
     expect(canary.encode() not in result.stdout + result.stderr, f"found: {result.text[:400]}")
-    control = world.launch(["/bin/sh", script]).wait(120)
+    # Not the host's whole /tmp: it may hold gigabytes of other people's files, and the secrets all lie here.
+    control = world.launch(["/bin/sh", script, str(world.base)]).wait(120)
     found = control.text.count(canary)
     expect(found >= len(SECRETS), f"control: the same script finds {found} outside")
     return f"the same script finds {found} outside"
