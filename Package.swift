@@ -55,7 +55,8 @@ let package = Package(
             dependencies: ["CSeccomp", "CCap", "ShepherdProtocol", "Toml"],
             resources: [
                 .embedInCode("BuiltIn/strict.toml"), .embedInCode("BuiltIn/standard.toml"),
-                .embedInCode("BuiltIn/permissive.toml"),
+                .embedInCode("BuiltIn/permissive.toml"), .embedInCode("BuiltIn/paranoid.toml"),
+                .embedInCode("BuiltIn/readonly.toml"),
             ],
             swiftSettings: strict
         ),

@@ -62,8 +62,13 @@ import Testing
             replace: "root = \"system-ro\"", with: "root = \"system\"", key: "filesystem.root",
             bound: "system-ro, host-ro, host-rw", found: "system"),
         Mistake(
-            replace: "root = \"system-ro\"", with: "root = \"minimal\"", key: "filesystem.root", bound: "system-ro",
-            found: "minimal"),
+            replace: "disk = \"4G\"", with: "disk = \"0K\"", key: "limits.disk", bound: "1M to unlimited", found: "0K"),
+        Mistake(
+            replace: "cpu_weight = 50", with: "cpu_weight = 0", key: "limits.cpu_weight", bound: "1 to 10000",
+            found: "0"),
+        Mistake(
+            replace: "denied = \"report\"", with: "denied = \"allow\"", key: "syscalls.denied",
+            bound: "kill, report, eperm", found: "allow"),
         Mistake(replace: "read = []", with: "read = [\"data\"]", key: "filesystem.read", bound: "/", found: "data"),
         Mistake(
             replace: "read = []", with: "read = [\"/a/../b\"]", key: "filesystem.read", bound: "..", found: "/a/../b"),
@@ -139,8 +144,23 @@ import Testing
             found: "o p"),
         Mistake(replace: "min_abi = 3", with: "min_abi = 0", key: "landlock.min_abi", bound: "1 to 16", found: "0"),
         Mistake(
-            replace: "on_missing = \"refuse\"", with: "on_missing = \"degrade\"", key: "on_missing", bound: "refuse",
-            found: "degrade"),
+            replace: "on_missing = \"refuse\"", with: "on_missing = \"ignore\"", key: "on_missing",
+            bound: "refuse, degrade", found: "ignore"),
+        Mistake(
+            replace: "on_missing = \"refuse\"", with: "on_missing = 1", key: "on_missing", bound: "refuse, degrade",
+            found: "integer"),
+        Mistake(
+            replace: "on_missing = \"refuse\"", with: "on_missing = { userns = \"refuse\" }", key: "on_missing.default",
+            bound: "given", found: ""),
+        Mistake(
+            replace: "on_missing = \"refuse\"", with: "on_missing = { default = \"degrade\", usrns = \"refuse\" }",
+            key: "on_missing.usrns", bound: "default, userns", found: "usrns"),
+        Mistake(
+            replace: "on_missing = \"refuse\"", with: "on_missing = { default = \"degrade\", notify = \"refuse\" }",
+            key: "on_missing.notify", bound: "degrade", found: "refuse"),
+        Mistake(
+            replace: "require = [\"userns\"", with: "require = [\"notify\"", key: "require", bound: "never required",
+            found: "notify"),
         Mistake(
             replace: "require = [\"userns\"", with: "require = [\"usrns\"", key: "require", bound: "userns",
             found: "usrns"),
@@ -208,6 +228,35 @@ import Testing
         expected.process.wallTime = .limited(TimeSpan(milliseconds: 300_000))
         expected.limits.output.limit = .limited(ByteSize(bytes: 1 << 30))
         #expect(policy == expected)
+    }
+
+    @Test(
+        arguments: [
+            ("\"degrade\"", []),
+            ("{ default = \"degrade\", seccomp = \"refuse\", pids = \"refuse\" }", [.seccomp, .processCap]),
+            ("{ default = \"degrade\", landlock = \"refuse\" }", [.landlock]),
+        ] as [(String, [Layer])])
+    func aMissingLayerIsAnsweredForEach(text: String, refused: [Layer]) throws {
+        let strict = try builtInText("strict").replacing("on_missing = \"refuse\"", with: "on_missing = " + text)
+        #expect(try load(strict).onMissing.refused == refused)
+        let extending = "schema = 1\nname = \"a\"\ndescription = \"\"\nextends = \"strict\"\n"
+        let derived = try load(extending + "on_missing = { pids = \"degrade\", landlock = \"refuse\" }\n")
+        #expect(!derived.onMissing.refused.contains(.processCap) && derived.onMissing.refused.contains(.landlock))
+        #expect(derived.refuses(.processCap), "it is in require")
+    }
+
+    @Test func whatAPolicyMustHave() throws {
+        for name in ["strict", "paranoid", "readonly"] {
+            let policy = try builtIn(name)
+            for layer in Layer.allCases where ![.landlock, .notification].contains(layer) {
+                #expect(policy.refuses(layer), "\(name) \(layer)")
+            }
+            #expect(policy.refuses(.landlock) == (name == "paranoid"))
+        }
+        for name in ["standard", "permissive"] {
+            let needed = Layer.allCases.filter(try builtIn(name).refuses)
+            #expect(needed == [.noCapabilities, .noNewPrivileges, .seccomp, .resourceLimits])
+        }
     }
 
     /// Whatever is done to a file, it is loaded with all bounds in force, or refused with its place.

@@ -48,7 +48,7 @@ struct LandlockCompiler {
     func order() throws(PolicyError) -> LandlockOrder {
         var order = LandlockOrder()
         guard policy.landlock.mode == .secondWall else { return order }
-        if policy.require.contains(.landlock), host.landlockABI < policy.landlock.minAbi {
+        if policy.refuses(.landlock), host.landlockABI < policy.landlock.minAbi {
             throw .missing(
                 .landlock, errno: host.landlockABI == 0 ? 95 : 0,
                 "policy '\(policy.name)' requires Landlock ABI \(policy.landlock.minAbi); this kernel has "

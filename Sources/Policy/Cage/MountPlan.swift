@@ -110,7 +110,7 @@ extension MountPlan {
     ]
 
     private mutating func addRoot() throws(PolicyError) {
-        guard policy.filesystem.root == .systemReadOnly else {
+        guard policy.filesystem.root.isEmpty else {
             guard host.top["home"] != nil else {
                 throw .missing(
                     .mountNamespace, errno: 2, "there is no /home on this machine to put the agent's home in",
@@ -122,7 +122,8 @@ extension MountPlan {
         }
         let step = MountStep(.tmpfsRoot, target: Bytes("/".utf8), size: 1 << 20, inodes: 1_024, mode: 0o755)
         add(Layer(step: step, target: "/", isSkeleton: true))
-        for name in Self.systemNames {
+        let minimal = policy.filesystem.root == .minimal
+        for name in Self.systemNames where !minimal || !MinimalRoot.leftOut.contains(name) {
             switch host.top[name] {
             case .directory:
                 bind("/" + name, at: "/" + name, .readOnly)
@@ -132,6 +133,20 @@ extension MountPlan {
             }
         }
         link("/var/run", to: "/run")
+        if minimal { addMinimalPlaces() }
+    }
+
+    private mutating func addMinimalPlaces() {
+        for name in MinimalRoot.configuration {
+            let path = "/etc/" + name
+            if let text = RealPath.linkText(path) {
+                link(path, to: text)
+            } else if RealPath.resolve(path) != nil {
+                bind(path, at: path, .readOnly)
+            }
+        }
+        readable.append("/etc")
+        for place in MinimalRoot.covered where RealPath.resolve(place) == place { skeleton(place) }
     }
 
     private mutating func link(_ target: String, to text: String) {
@@ -142,7 +157,7 @@ extension MountPlan {
     /// Homes, media and run-time files are covered; temporary directories are the cage's own.
     private mutating func addPrivatePlaces() {
         let temporary = [CagePaths.temporary, "/var/tmp"]
-        if policy.filesystem.root == .systemReadOnly {
+        if policy.filesystem.root.isEmpty {
             for place in temporary { addTemporary(place) }
         } else {
             for place in host.privateDirectories {

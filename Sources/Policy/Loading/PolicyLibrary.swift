@@ -36,7 +36,7 @@ package struct PolicyLibrary: Sendable {
     }
 
     /// The built-in policies, from the tightest to the loosest.
-    package static let builtInNames = ["strict", "standard", "permissive"]
+    package static let builtInNames = ["paranoid", "readonly", "strict", "standard", "permissive"]
     package static let defaultName = "standard"
 
     /// A name, or a file where there is a `/` or `.toml` in it.
@@ -119,6 +119,8 @@ package struct PolicyLibrary: Sendable {
     private static func builtIn(_ name: String) throws(PolicyError) -> PolicySource? {
         let bytes: [UInt8]
         switch name {
+        case "paranoid": bytes = PackageResources.paranoid_toml
+        case "readonly": bytes = PackageResources.readonly_toml
         case "strict": bytes = PackageResources.strict_toml
         case "standard": bytes = PackageResources.standard_toml
         case "permissive": bytes = PackageResources.permissive_toml

@@ -21,9 +21,7 @@ struct PolicyLoader {
         let policy = Policy(
             name: name,
             description: try root.text("description"),
-            onMissing: try root.choice(
-                "on_missing", reserved: ["degrade": "degrading is not built yet; write \"refuse\""],
-                inherit: base?.onMissing),
+            onMissing: try onMissing(root, base?.onMissing),
             require: try layers(root, base),
             process: try process(root, base?.process),
             limits: try limits(root, base?.limits),
@@ -43,10 +41,33 @@ struct PolicyLoader {
     private func layers(_ root: PolicyTable, _ base: Policy?) throws(PolicyError) -> [Layer] {
         let known = Layer.allCases.map(\.rawValue).joined(separator: ", ")
         let names = try root.texts("require", inherit: base?.require.map(\.rawValue)) { name in
-            Layer(rawValue: name) == nil ? "is no layer; known: \(known)" : nil
+            guard let layer = Layer(rawValue: name) else { return "is no layer; known: \(known)" }
+            return layer == .notification ? Self.notRequirable : nil
         }
         return names.compactMap(Layer.init(rawValue:))
     }
+
+    /// A word for all layers, or a table with a word for some and `default` for the others.
+    private func onMissing(_ root: PolicyTable, _ base: OnMissing?) throws(PolicyError) -> OnMissing {
+        guard root.isTable("on_missing") else {
+            let word: OnMissing.Reaction? = try root.has("on_missing") ? root.choice("on_missing") : nil
+            return try root.inherited(word.map(OnMissing.init) ?? base, "on_missing")
+        }
+        let table = try root.table("on_missing", keys: ["default"] + Layer.allCases.map(\.rawValue))
+        let word: OnMissing.Reaction? = try table.has("default") ? table.choice("default") : nil
+        var result = try table.inherited(word.map(OnMissing.init) ?? base, "default")
+        for layer in Layer.allCases where table.has(layer.rawValue) {
+            let reaction: OnMissing.Reaction = try table.choice(layer.rawValue)
+            guard layer != .notification || reaction == .degrade else {
+                throw table.failure(
+                    layer.rawValue, "'notify' \(Self.notRequirable)", bound: "degrade", found: reaction.rawValue)
+            }
+            result.set(layer, to: reaction)
+        }
+        return result
+    }
+
+    private static let notRequirable = "is never required: without it denied calls are refused, but not reported"
 
     private func process(_ root: PolicyTable, _ base: Policy.Process?) throws(PolicyError) -> Policy.Process {
         let table = try root.table(
@@ -66,7 +87,8 @@ struct PolicyLoader {
         let table = try root.table(
             "limits",
             keys: [
-                "processes", "memory", "open_files", "file_size", "cpu_time", "locked_memory", "output",
+                "processes", "memory", "open_files", "file_size", "cpu_time", "cpu_weight", "disk", "locked_memory",
+                "output",
             ])
         let output = try table.table("output", keys: ["head", "tail", "limit"])
         return Policy.Limits(
@@ -75,6 +97,8 @@ struct PolicyLoader {
             openFiles: try table.integer("open_files", in: Range.openFiles, inherit: base?.openFiles),
             fileSize: try table.quantity("file_size", in: Range.fileSize, inherit: base?.fileSize),
             cpuTime: try table.quantity("cpu_time", in: Range.cpuTime, inherit: base?.cpuTime),
+            cpuWeight: try table.integer("cpu_weight", in: Range.cpuWeight, inherit: base?.cpuWeight),
+            disk: try table.quantity("disk", in: Range.disk, inherit: base?.disk),
             lockedMemory: try table.quantity("locked_memory", in: Range.size, inherit: base?.lockedMemory),
             output: Policy.Output(
                 head: try output.quantity("head", in: Range.kept, inherit: base?.output.head),
@@ -91,9 +115,7 @@ struct PolicyLoader {
         let home = try table.table("home", keys: ["mode", "size"])
         let mode: Policy.Home.Mode = try home.choice("mode", inherit: base?.home.mode)
         return Policy.Filesystem(
-            root: try table.choice(
-                "root", reserved: ["minimal": "a minimal root is not built yet; write \"system-ro\""],
-                inherit: base?.root),
+            root: try table.choice("root", inherit: base?.root),
             read: try table.grants("read", inherit: base?.read, check: PathText.problem),
             write: try table.grants("write", inherit: base?.write, check: PathText.problem),
             deny: try table.texts("deny", inherit: base?.deny, check: Secrets.problem),
@@ -146,13 +168,14 @@ struct PolicyLoader {
     }
 
     private func syscalls(_ root: PolicyTable, _ base: Policy.Syscalls?) throws(PolicyError) -> Policy.Syscalls {
-        let table = try root.table("syscalls", keys: ["profile", "allow", "deny"])
+        let table = try root.table("syscalls", keys: ["profile", "allow", "deny", "denied"])
         return Policy.Syscalls(
             profile: try table.choice(
                 "profile", reserved: ["docker": "there is no such profile yet; write \"agent\""],
                 inherit: base?.profile),
             allow: try table.texts("allow", inherit: base?.allow, check: SyscallNames.spellingProblem),
-            deny: try table.texts("deny", inherit: base?.deny, check: SyscallNames.unknownProblem))
+            deny: try table.texts("deny", inherit: base?.deny, check: SyscallNames.unknownProblem),
+            denied: try table.choice("denied", inherit: base?.denied))
     }
 
     private func landlock(_ root: PolicyTable, _ base: Policy.Landlock?) throws(PolicyError) -> Policy.Landlock {
@@ -171,6 +194,9 @@ private enum Range {
     static let clock = Bound.limited(TimeSpan(milliseconds: 1_000))...Bound<TimeSpan>.unlimited
     static let grace = TimeSpan(milliseconds: 0)...TimeSpan(milliseconds: 600_000)
     static let cpuTime = Bound.limited(TimeSpan(milliseconds: 1_000))...Bound<TimeSpan>.unlimited
+    /// The kernel's CGROUP_WEIGHT_MIN and CGROUP_WEIGHT_MAX (linux/cgroup.h).
+    static let cpuWeight = 1...10_000
+    static let disk = Bound.limited(ByteSize(bytes: 1 << 20))...Bound<ByteSize>.unlimited
     /// 16: Claude Code's floor is 11 tasks; 4194304: PID_MAX_LIMIT of the kernel.
     static let processes = 16...4_194_304
     static let memory = Bound.limited(ByteSize(bytes: 16 << 20))...Bound<ByteSize>.unlimited

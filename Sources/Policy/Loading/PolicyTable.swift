@@ -35,6 +35,8 @@ struct PolicyTable {
 
     func has(_ key: String) -> Bool { table[key] != nil }
 
+    func isTable(_ key: String) -> Bool { table[key]?.table != nil }
+
     func text(_ key: String, inherit: String? = nil) throws(PolicyError) -> String {
         guard let value = table[key] else { return try inherited(inherit, key) }
         guard let text = value.string else { throw wrongType(key, "a string", value) }
@@ -146,7 +148,7 @@ struct PolicyTable {
         source.failure(name(key, at: path), message, bound: bound, found: found)
     }
 
-    private func inherited<Value>(_ value: Value?, _ key: String) throws(PolicyError) -> Value {
+    func inherited<Value>(_ value: Value?, _ key: String) throws(PolicyError) -> Value {
         guard let value else {
             let rule =
                 path.isEmpty && ["schema", "name", "description"].contains(key)

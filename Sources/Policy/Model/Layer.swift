@@ -15,6 +15,8 @@ package enum Layer: String, Sendable, Codable, CaseIterable {
     case landlock
     case processCap = "pids"
     case resourceLimits = "rlimits"
+    /// The listener that hears of denied system calls; without one they are refused all the same, but not reported.
+    case notification = "notify"
 
     /// The name in the task record (`policy.layers`).
     package var recordName: String {
@@ -32,6 +34,7 @@ package enum Layer: String, Sendable, Codable, CaseIterable {
         case .landlock: "landlock"
         case .processCap: "processCap"
         case .resourceLimits: "resourceLimits"
+        case .notification: "notification"
         }
     }
 }
@@ -53,6 +56,7 @@ extension CageOrder {
             case .landlock: landlock.handledFiles | landlock.handledNetwork | landlock.scoped != 0
             case .processCap: rlimits.contains { $0.resource == ResourceName.processes } || pidMax != 0
             case .resourceLimits: !rlimits.isEmpty
+            case .notification: false
             }
         }
     }

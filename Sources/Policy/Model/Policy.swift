@@ -17,11 +17,6 @@ package struct Policy: Equatable, Sendable, Codable {
     package var syscalls: Syscalls
     package var landlock: Landlock
 
-    /// What happens when a mechanism is missing; `degrade` is a reserved word.
-    package enum OnMissing: String, Sendable, Codable, CaseIterable {
-        case refuse
-    }
-
     package struct Process: Equatable, Sendable, Codable {
         /// From exec to the stop ladder.
         package var wallTime: Bound<TimeSpan>
@@ -48,8 +43,12 @@ package struct Policy: Equatable, Sendable, Codable {
         package var openFiles: Int
         /// Of each file written.
         package var fileSize: Bound<ByteSize>
-        /// Of each process.
+        /// Of all processes together.
         package var cpuTime: Bound<TimeSpan>
+        /// 1…10000, as cgroup v2's `cpu.weight`; 100 is what everything else has.
+        package var cpuWeight: Int
+        /// What the workspace and the private home may grow by on disk.
+        package var disk: Bound<ByteSize>
         /// Of each process.
         package var lockedMemory: ByteSize
         package var output: Output
@@ -66,12 +65,17 @@ package struct Policy: Equatable, Sendable, Codable {
 
     package struct Filesystem: Equatable, Sendable, Codable {
         package enum Root: String, Sendable, Codable, CaseIterable {
+            /// An empty root with the distribution's programs and libraries, and of `/etc` what they cannot do without.
+            case minimal
             /// An empty root with the system's programs, libraries and configuration, read-only.
             case systemReadOnly = "system-ro"
             /// Everything but homes, temporary directories and secrets, read-only.
             case hostReadOnly = "host-ro"
             /// The same, writable where the worker's uid may write.
             case hostReadWrite = "host-rw"
+
+            /// Whether the cage's root begins as an empty file system.
+            var isEmpty: Bool { self == .minimal || self == .systemReadOnly }
         }
         package var root: Root
         package var read: [PathGrant]
@@ -159,9 +163,19 @@ package struct Policy: Equatable, Sendable, Codable {
             case denyDangerous = "deny-dangerous"
             case off
         }
+        /// What becomes of a call that the profile or `deny` names as refused.
+        package enum Denied: String, Sendable, Codable, CaseIterable {
+            /// The process ends with SIGSYS.
+            case kill
+            /// EPERM, and a violation in the task's record.
+            case report
+            /// EPERM.
+            case eperm
+        }
         package var profile: Profile
         package var allow: [String]
         package var deny: [String]
+        package var denied: Denied
     }
 
     package struct Landlock: Equatable, Sendable, Codable {
