@@ -34,6 +34,7 @@ SUITES = [
     Entry("contract"),
     Entry("badinput"),
     Entry("hostile"),
+    Entry("limits"),
     Entry("chaos"),
     Entry("e2e_claude", ("--short",)),
     Entry("orphans", alone=True),

@@ -3,7 +3,9 @@
 #include "syscalls.h"
 
 #include <dirent.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/timerfd.h>
 
@@ -97,4 +99,23 @@ int cage_send_descriptor(int socket, int descriptor, char tag) {
     header->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
     return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+int cage_refuse_call(int listener, uint32_t *call, pid_t *process) {
+    // A newer kernel's structures may be longer than our headers', and it fills in all it has.
+    union {
+        struct seccomp_notif request;
+        char space[512];
+    } in = {0};
+    union {
+        struct seccomp_notif_resp answer;
+        char space[512];
+    } out = {0};
+    // Once for each announcement only: the call of a process that has died meanwhile is ENOENT, a second look would block.
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &in) < 0) return errno == ENOENT || errno == EINTR ? 0 : -1;
+    *call = (uint32_t)in.request.data.nr;
+    *process = (pid_t)in.request.pid;
+    out.answer.id = in.request.id;
+    out.answer.error = -EPERM;
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out) < 0 && errno != ENOENT ? -1 : 1;
 }

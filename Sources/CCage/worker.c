@@ -88,6 +88,27 @@ static void restrict_paths(const struct cage_order *order, const struct cage_end
     close(ruleset);
 }
 
+// Loads the filter. Where it hands calls to a listener, that is the descriptor returned, close-on-exec; else -1.
+static int filter_calls(const struct cage_order *order, const struct cage_ends *ends) {
+    if (order->seccomp_instructions == 0) return -1;
+    // Our own copy of it since the fork.
+    struct sock_filter *filter = (struct sock_filter *)(uintptr_t)order->seccomp;
+    const struct sock_fprog program = {.len = order->seccomp_instructions, .filter = filter};
+    bool notifies = false;
+    for (size_t i = 0; i < program.len; i++)
+        notifies |= filter[i].code == (BPF_RET | BPF_K) && filter[i].k == SECCOMP_RET_USER_NOTIF;
+    if (notifies) {
+        int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+        if (listener >= 0) return listener;
+        // Before Linux 5.0, or where a filter around us has the one listener there can be: the same calls are refused, untold.
+        for (size_t i = 0; i < program.len; i++)
+            if (filter[i].code == (BPF_RET | BPF_K) && filter[i].k == SECCOMP_RET_USER_NOTIF)
+                filter[i].k = SECCOMP_RET_ERRNO | EPERM;
+    }
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0) cage_fail(ends, CAGE_STAGE_SECCOMP, 0, false);
+    return -1;
+}
+
 // Tries each candidate as execvp(3) does, but executes the file it has opened, so that what was found is what runs. Scripts
 // go by path: the kernel hands the interpreter a name, and a close-on-exec descriptor has none.
 static _Noreturn void execute(const struct cage_order *order, const struct cage_ends *ends) {
@@ -139,13 +160,9 @@ _Noreturn void cage_worker(const struct cage_order *order, const struct cage_end
     restrict_paths(order, ends);
     // close_range before seccomp, which need not allow it; the control socket and exec_status close at exec.
     if (syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */) < 0) cage_fail(ends, CAGE_STAGE_CLOSE_RANGE, 0, false);
-    if (order->seccomp_instructions > 0) {
-        struct sock_fprog program = {
-            .len = order->seccomp_instructions, .filter = (struct sock_filter *)(uintptr_t)order->seccomp};
-        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0) cage_fail(ends, CAGE_STAGE_SECCOMP, 0, false);
-    }
+    const int listener = filter_calls(order, ends);
     struct cage_message ready = {.kind = CAGE_MESSAGE_READY};
-    if (cage_tell(ends, &ready, -1) < 0) _exit(125);
+    if (cage_tell(ends, &ready, listener) < 0) _exit(125);
     cage_await(ends, 'x');
     execute(order, ends);
 }

@@ -22,6 +22,8 @@ package struct CageOrder: Equatable, Sendable {
     package var seccomp: Bytes = []
     /// Absolute path of an existing cgroup v2 directory for this attempt; empty for none.
     package var cgroup: Bytes = []
+    /// Absolute paths of existing cgroup v1 directories, one for each controller; the cage's init is put into them.
+    package var controllers: [Bytes] = []
 
     package init() {}
 }

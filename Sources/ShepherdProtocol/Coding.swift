@@ -6,7 +6,7 @@ extension StartOrder: WireValue {
         nonce = try reader.readBytes()
         clocks = try Clocks(from: &reader)
         output = try OutputOrder(from: &reader)
-        memory.limit = try reader.read()
+        limits = try LimitOrder(from: &reader)
         candidates = try reader.readByteLists()
         arguments = try reader.readByteLists()
         environment = try reader.readByteLists()
@@ -19,7 +19,7 @@ extension StartOrder: WireValue {
         writer.write(nonce)
         clocks.write(to: &writer)
         output.write(to: &writer)
-        writer.write(memory.limit)
+        limits.write(to: &writer)
         writer.write(candidates)
         writer.write(arguments)
         writer.write(environment)
@@ -64,6 +64,18 @@ extension OutputOrder: WireValue {
     }
 }
 
+extension LimitOrder: WireValue {
+    package init(from reader: inout ByteReader) throws(WireError) {
+        memory = try reader.read()
+        cpu = try reader.read()
+        processes = try reader.read()
+    }
+
+    package func write(to writer: inout ByteWriter) {
+        for value in [memory, cpu, processes] { writer.write(value) }
+    }
+}
+
 extension CageOrder: WireValue {
     package init(from reader: inout ByteReader) throws(WireError) {
         namespaces = try reader.read()
@@ -80,6 +92,7 @@ extension CageOrder: WireValue {
         landlock = try LandlockOrder(from: &reader)
         seccomp = try reader.readBytes()
         cgroup = try reader.readBytes()
+        controllers = try reader.readByteLists()
     }
 
     package func write(to writer: inout ByteWriter) {
@@ -97,6 +110,7 @@ extension CageOrder: WireValue {
         landlock.write(to: &writer)
         writer.write(seccomp)
         writer.write(cgroup)
+        writer.write(controllers)
     }
 }
 

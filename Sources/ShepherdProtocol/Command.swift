@@ -12,6 +12,11 @@ package enum StopReason: UInt8, Sendable, CaseIterable {
     case protocolError = 7
     /// What was read back from /proc is not what the order says.
     case receiptMismatch = 8
+    /// Files in the workspace and the home have grown by more than they may.
+    case disk = 9
+    case cpu = 10
+    /// The cage has stayed at its cap on processes.
+    case processes = 11
 }
 
 /// What the supervisor tells its shepherd.

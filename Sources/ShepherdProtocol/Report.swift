@@ -12,6 +12,7 @@ package enum Report: Equatable, Sendable {
     case treeEmpty(TreeEmpty)
     /// Processes that SIGKILL has not ended within `killWait`.
     case stuck(processes: UInt32)
+    case denied(DeniedCall)
 
     /// Reports that must never be dropped or merged; there is at most one of each.
     package var type: UInt8 {
@@ -26,6 +27,7 @@ package enum Report: Equatable, Sendable {
         case .exit: return 0x89
         case .treeEmpty: return 0x8A
         case .stuck: return 0x8B
+        case .denied: return 0x8C
         case .receipt: return 0x8E
         }
     }
@@ -53,6 +55,7 @@ package enum Report: Equatable, Sendable {
             var reader = ByteReader(payload)
             self = .stuck(processes: try reader.read())
             try reader.finish()
+        case 0x8C: self = .denied(try DeniedCall(payload: payload))
         case 0x8E: self = .receipt(try CageReceipt(payload: payload))
         default: return nil
         }
@@ -74,6 +77,7 @@ package enum Report: Equatable, Sendable {
         case .exit(let value): value.write(to: &writer)
         case .treeEmpty(let value): value.write(to: &writer)
         case .stuck(let processes): writer.write(processes)
+        case .denied(let value): value.write(to: &writer)
         }
         return writer.bytes
     }
@@ -194,9 +198,29 @@ package struct OutputCount: Equatable, Sendable {
 /// One sample of the cage's processes.
 package struct Usage: Equatable, Sendable {
     package var processes: UInt32 = 0
+    /// Processes and threads together.
+    package var threads: UInt32 = 0
     package var memory: UInt64 = 0
+    /// Processor time of the living and of what they have reaped, nanoseconds.
+    package var cpu: UInt64 = 0
 
     package init() {}
+}
+
+/// A system call that the filter denied. Reported the first time and then at most once a second for each call.
+package struct DeniedCall: Equatable, Sendable {
+    /// Its number on this machine's own architecture.
+    package var call: UInt32
+    /// How often by now.
+    package var count: UInt64
+    /// The name of the process that made it last (comm, at most 15 bytes, its own choice).
+    package var program: Bytes
+
+    package init(call: UInt32, count: UInt64, program: Bytes) {
+        self.call = call
+        self.count = count
+        self.program = program
+    }
 }
 
 /// The leader's end as its init saw it.

@@ -117,12 +117,28 @@ extension OutputCount: WireValue {
 extension Usage: WireValue {
     package init(from reader: inout ByteReader) throws(WireError) {
         processes = try reader.read()
+        threads = try reader.read()
         memory = try reader.read()
+        cpu = try reader.read()
     }
 
     package func write(to writer: inout ByteWriter) {
         writer.write(processes)
+        writer.write(threads)
         writer.write(memory)
+        writer.write(cpu)
+    }
+}
+
+extension DeniedCall: WireValue {
+    package init(from reader: inout ByteReader) throws(WireError) {
+        self.init(call: try reader.read(), count: try reader.read(), program: try reader.readBytes())
+    }
+
+    package func write(to writer: inout ByteWriter) {
+        writer.write(call)
+        writer.write(count)
+        writer.write(program)
     }
 }
 

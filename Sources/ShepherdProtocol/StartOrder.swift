@@ -5,7 +5,7 @@ package struct StartOrder: Equatable, Sendable {
     package var nonce: Bytes = []
     package var clocks = Clocks()
     package var output = OutputOrder()
-    package var memory = MemoryOrder()
+    package var limits = LimitOrder()
     /// Absolute paths inside the cage, tried in order as execvp(3) does.
     package var candidates: [Bytes] = []
     package var arguments: [Bytes] = []
@@ -49,9 +49,14 @@ package struct OutputOrder: Equatable, Sendable {
     package init() {}
 }
 
-/// The cap on the cage's memory, bytes, when the shepherd has to watch it itself; `UInt64.max` when a cgroup does.
-package struct MemoryOrder: Equatable, Sendable {
-    package var limit: UInt64 = .max
+/// What the shepherd watches by sampling the cage's processes; `UInt64.max` where there is no bound or the kernel keeps it.
+package struct LimitOrder: Equatable, Sendable {
+    /// Bytes of all processes together.
+    package var memory: UInt64 = .max
+    /// Nanoseconds of processor time of all processes together, the dead ones included.
+    package var cpu: UInt64 = .max
+    /// Processes and threads; a cage that stays at it is stopped.
+    package var processes: UInt64 = .max
 
     package init() {}
 }

@@ -8,7 +8,7 @@ enum Schema {
     /// "Clau", so that no other program's database is taken for ours.
     static let applicationID: Int64 = 0x436c_6175
 
-    static let steps: [String] = [first]
+    static let steps: [String] = [first, violations]
 
     static var version: Int64 { Int64(steps.count) }
 
@@ -23,6 +23,12 @@ enum Schema {
     private static func list(_ states: [TaskState]) -> String {
         states.map { "'\($0.rawValue)'" }.joined(separator: ", ")
     }
+
+    /// What the cage refused is part of an attempt's record.
+    private static let violations = """
+        ALTER TABLE attempt ADD COLUMN violations_json TEXT
+            CHECK (violations_json IS NULL OR json_valid(violations_json));
+        """
 
     /// Times are milliseconds since 1970 in UTC, columns named `…_json` hold one JSON value.
     /// No table is WITHOUT ROWID: GRDB could not observe it.

@@ -34,9 +34,9 @@ package enum Recovery {
             wake(attempt.shepherd)
             return false
         }
-        let cgroup = attempt.frozen.cgroup
+        let cgroups = attempt.frozen.cgroups ?? []
         let swept = await Background.run { () -> Bool in
-            if let cgroup { Cgroup.end(cgroup) }
+            for path in cgroups { Cgroups.end(path) }
             return NonceSweep.end(nonce: claim.nonce) != nil
         }
         guard swept else { return false }

@@ -12,7 +12,8 @@ struct CageBuilder {
     private static let mostInstructions = 4096
 
     init(
-        _ start: StartOrder, input: Int32, output: Int32, error: Int32, handoff: Int32, supervisor: Int32, cgroup: Int32
+        _ start: StartOrder, input: Int32, output: Int32, error: Int32, handoff: Int32, supervisor: Int32,
+        cgroups: TaskCgroups
     ) {
         let cage = start.cage
         isWhole =
@@ -65,7 +66,9 @@ struct CageBuilder {
         order.standard_error = error
         order.supervisor_lifeline = supervisor
         order.handoff = handoff
-        order.cgroup = cgroup
+        order.cgroup = cgroups.unified
+        order.controllers = UnsafePointer(memory.list(cgroups.members) { $0 })
+        order.controller_count = cgroups.members.count
         // The init acts after the shepherd would have: its grace, then two seconds.
         order.orphan_wait = start.clocks.orphanGrace.addingClamped(2_000_000_000)
         order.title = cage_title(&order.title_size)

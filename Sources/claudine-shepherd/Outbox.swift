@@ -4,19 +4,21 @@ internal import ShepherdProtocolEmbedded
 /// Reports on their way to the supervisor: never blocks, never grows beyond one of each kind.
 ///
 /// Facts (hello, started, exit, …) are kept in order; progress (output, usage, heartbeat) is replaced by its newest value
-/// until there is room in the pipe.
+/// until there is room in the pipe; denied calls are one for each of them.
 struct Outbox {
     private var facts: [Report] = []
     private var output: OutputCount?
     private var usage: Usage?
     private var heartbeat: UInt64?
     private var stuck: UInt32?
+    private var deniedCalls: [DeniedCall] = []
     private var sequence: UInt32 = 0
     private var writing = Bytes()
     private var written = 0
 
     var isEmpty: Bool {
         writing.isEmpty && facts.isEmpty && output == nil && usage == nil && heartbeat == nil && stuck == nil
+            && deniedCalls.isEmpty
     }
 
     mutating func post(_ report: Report) {
@@ -25,6 +27,12 @@ struct Outbox {
         case .usage(let sample): usage = sample
         case .heartbeat(let at): heartbeat = at
         case .stuck(let processes): stuck = processes
+        case .denied(let denied):
+            if let index = deniedCalls.firstIndex(where: { $0.call == denied.call }) {
+                deniedCalls[index] = denied
+            } else {
+                deniedCalls.append(denied)
+            }
         default: facts.append(report)
         }
     }
@@ -53,6 +61,8 @@ struct Outbox {
     }
 
     private mutating func next() -> Report? {
+        // Before the facts, for the last of those ends the attempt.
+        if !deniedCalls.isEmpty { return .denied(deniedCalls.removeFirst()) }
         if !facts.isEmpty { return facts.removeFirst() }
         if let totals = output {
             output = nil

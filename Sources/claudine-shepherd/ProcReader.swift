@@ -78,19 +78,30 @@ enum ProcReader {
         return values
     }
 
-    /// Field 22 of /proc/PID/stat: clock ticks since boot; counted after the last ')' of the name.
+    /// Field 22 of /proc/PID/stat: clock ticks since boot.
     static func startTime(of pid: Int32) -> UInt64 {
         guard let stat = read(path(pid, "/stat")) else { return 0 }
+        let fields = statFields(stat)
+        return fields.count > 19 ? fields[19] : 0
+    }
+
+    /// The numbers of a /proc/PID/stat from its third field on, which is after the last ')' of a name the process may have chosen
+    /// itself; the state, a letter, counts as 0, and so does a sign.
+    static func statFields(_ stat: Bytes) -> [UInt64] {
         var cursor = stat.count - 1
         while cursor > 0, stat[cursor] != UInt8(ascii: ")") { cursor -= 1 }
-        var field = 2
+        var fields: [UInt64] = []
+        fields.reserveCapacity(52)
         var value: UInt64 = 0
-        for byte in stat[(cursor + 1)...] {
-            if byte == 32 { field += 1 }
-            if field == 22, let digit = digit(byte) { value = value &* 10 &+ digit }
-            if field > 22 { break }
+        for byte in stat[min(cursor + 2, stat.count)...] {
+            if byte == 32 || byte == 10 {
+                fields.append(value)
+                value = 0
+            } else if let digit = digit(byte), digit < 10 {
+                value = value &* 10 &+ digit
+            }
         }
-        return value
+        return fields
     }
 
     /// `/proc/PID` and a suffix.

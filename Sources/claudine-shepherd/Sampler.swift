@@ -1,38 +1,92 @@
 internal import CCage
 internal import ShepherdProtocolEmbedded
 
-/// Counts the cage's processes and their memory through the cage's own /proc, where nobody else's processes are.
+/// Counts the cage's processes, their memory and their processor time through the cage's own /proc, where nobody else's are.
 struct Sampler {
     /// The cage's /proc, passed out by its init; -1 before that.
     var proc: Int32 = -1
     private(set) var peakMemory: UInt64 = 0
     private(set) var maxProcesses: UInt32 = 0
-    private var interval: UInt64 = Sampler.fastest
     private(set) var next: UInt64 = .max
+    private var interval: UInt64 = Sampler.fastest
+    private var last = Usage()
+    /// Samples in a row at the cap on processes.
+    private var atCap = 0
 
-    /// Nanoseconds between samples: quick while memory moves, slower when it does not.
+    /// Nanoseconds between samples: quick while something moves, slower when nothing does.
     private static let fastest: UInt64 = 250_000_000
-    private static let slowest: UInt64 = 2_000_000_000
+    private static let slowest: UInt64 = 1_000_000_000
+    private static let closest: UInt64 = 20_000_000
+    /// What one processor fills at most, bytes a nanosecond: a limit must not be passed by much between two samples.
+    private static let fillRate: UInt64 = 4
+    /// Being at the cap for a moment is a busy build; for a second it is a bomb.
+    private static let mostAtCap = 4
 
-    mutating func begin(at now: UInt64) { next = now + interval }
+    private let processors = UInt64(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1))
+    private let tick = 1_000_000_000 / UInt64(max(sysconf(Int32(_SC_CLK_TCK)), 1))
+
+    mutating func begin(at now: UInt64) { next = now + Self.closest }
     mutating func end() { next = .max }
 
-    /// - Returns: the sample; its memory is the sum of resident sizes, or of proportional ones when that sum exceeds `limit`
-    ///   (pages that several processes share must not be counted several times against them).
-    mutating func sample(limit: UInt64, at now: UInt64) -> Usage {
-        var usage = total(proportional: false)
-        if usage.memory > limit { usage.memory = min(usage.memory, total(proportional: true).memory) }
-        let moved = usage.memory > peakMemory + peakMemory / 16 || usage.memory > limit / 2
-        interval = moved ? Self.fastest : min(interval * 2, Self.slowest)
-        next = now + interval
+    /// - Returns: the sample, and which of the limits it breaks; memory is the sum of resident sizes, or of proportional ones
+    ///   when that sum exceeds its limit (pages that several processes share must not be counted several times against them).
+    mutating func sample(_ limits: LimitOrder, at now: UInt64) -> (usage: Usage, broken: StopReason?) {
+        var usage = total()
+        if usage.memory > limits.memory { usage.memory = min(usage.memory, proportionalMemory()) }
         peakMemory = max(peakMemory, usage.memory)
         maxProcesses = max(maxProcesses, usage.processes)
+        // The init is one of the tasks the kernel counts, and kernel.pid_max is the first number that is not given.
+        atCap = UInt64(usage.threads) + 2 >= limits.processes ? atCap + 1 : 0
+        schedule(usage, limits, at: now)
+        last = usage
+        if usage.memory > limits.memory { return (usage, .memory) }
+        if usage.cpu > limits.cpu { return (usage, .cpu) }
+        return (usage, atCap > Self.mostAtCap ? .processes : nil)
+    }
+
+    private mutating func schedule(_ usage: Usage, _ limits: LimitOrder, at now: UInt64) {
+        let moved =
+            usage.memory > last.memory + last.memory / 16 || usage.memory > limits.memory / 2
+            || UInt64(usage.threads) > limits.processes / 2
+        interval = moved ? Self.fastest : min(interval * 2, Self.slowest)
+        var wait = interval
+        if limits.memory > usage.memory {
+            wait = min(wait, (limits.memory - usage.memory) / (Self.fillRate * processors))
+        }
+        if limits.cpu > usage.cpu { wait = min(wait, (limits.cpu - usage.cpu) / processors) }
+        next = now + max(wait, Self.closest)
+    }
+
+    private func total() -> Usage {
+        var usage = Usage()
+        visit { name, isInit in
+            guard let stat = ProcReader.read(name + ProcReader.bytes("/stat"), below: proc) else { return }
+            let fields = ProcReader.statFields(stat)
+            guard fields.count > 21 else { return }
+            // proc(5), numbered there from 1: utime 14, stime 15, cutime 16, cstime 17, num_threads 20, rss 24.
+            usage.cpu += (fields[11] + fields[12] + fields[13] + fields[14]) * tick
+            guard !isInit else { return }
+            usage.processes += 1
+            usage.threads += UInt32(truncatingIfNeeded: max(fields[17], 1))
+            usage.memory += fields[21] * UInt64(getpagesize())
+        }
         return usage
     }
 
-    private func total(proportional: Bool) -> Usage {
-        var usage = Usage()
-        guard proc >= 0, lseek(proc, 0, SEEK_SET) == 0 else { return usage }
+    private func proportionalMemory() -> UInt64 {
+        var memory: UInt64 = 0
+        visit { name, isInit in
+            guard !isInit, let rollup = ProcReader.read(name + ProcReader.bytes("/smaps_rollup"), below: proc),
+                let line = ProcReader.field("Pss:", of: rollup), let kibibytes = ProcReader.numbers(line).first
+            else { return }
+            memory += kibibytes * 1024
+        }
+        return memory
+    }
+
+    /// Calls with the name of every process's directory; pid 1 is our own init.
+    private func visit(_ body: (_ name: Bytes, _ isInit: Bool) -> Void) {
+        guard proc >= 0, lseek(proc, 0, SEEK_SET) == 0 else { return }
         withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 8) { buffer in
             while true {
                 let filled = cage_read_directory(proc, buffer.baseAddress, buffer.count)
@@ -45,27 +99,10 @@ struct Sampler {
                         pid.append(UInt8(bitPattern: cursor.pointee))
                         cursor += 1
                     }
-                    // pid 1 is our own init.
-                    guard !pid.isEmpty, cursor.pointee == 0, pid != [UInt8(ascii: "1")] else { continue }
-                    usage.processes += 1
-                    usage.memory += proportional ? proportionalSize(pid) : residentSize(pid)
+                    guard !pid.isEmpty, cursor.pointee == 0 else { continue }
+                    body(pid, pid == [UInt8(ascii: "1")])
                 }
             }
         }
-        return usage
-    }
-
-    /// Field 2 of statm, pages.
-    private func residentSize(_ pid: Bytes) -> UInt64 {
-        guard let statm = ProcReader.read(pid + ProcReader.bytes("/statm"), below: proc) else { return 0 }
-        let fields = ProcReader.numbers(statm)
-        return fields.count > 1 ? fields[1] * UInt64(getpagesize()) : 0
-    }
-
-    private func proportionalSize(_ pid: Bytes) -> UInt64 {
-        guard let rollup = ProcReader.read(pid + ProcReader.bytes("/smaps_rollup"), below: proc),
-            let line = ProcReader.field("Pss:", of: rollup), let kibibytes = ProcReader.numbers(line).first
-        else { return residentSize(pid) }
-        return kibibytes * 1024
     }
 }

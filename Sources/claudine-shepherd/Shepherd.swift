@@ -11,9 +11,10 @@ final class Shepherd {
     private var capture: Capture?
     private var receipt: ReceiptWriter?
     private var sampler = Sampler()
+    private var deniedCalls = DeniedCalls()
 
     private var cage = CCage.cage(init: 0, init_pidfd: -1, control: -1, lifeline: -1, exec_status: -1)
-    private var cgroup: Int32 = -1
+    private var cgroups = TaskCgroups.none
     private var worker: Int32 = 0
     private var workerPidfd: Int32 = -1
     private var pidMax: UInt32 = 0
@@ -65,13 +66,13 @@ final class Shepherd {
     // MARK: Waiting
 
     private func arm() {
-        var next = min(nextHeartbeat, sampler.next, buildDeadline)
+        var next = min(nextHeartbeat, sampler.next, buildDeadline, deniedCalls.next)
         if let deadline = ladder.nextDeadline { next = min(next, deadline) }
         _ = cage_timer_arm(timer, next == .max ? 0 : next)
     }
 
     private func wait() {
-        withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 8) { polls in
+        withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 9) { polls in
             polls[0] = pollfd(fd: supervisorGone ? -1 : Inherited.commands, events: Int16(POLLIN), revents: 0)
             polls[1] = pollfd(
                 fd: supervisorGone ? -1 : Inherited.reports, events: outbox.isEmpty ? 0 : Int16(POLLOUT), revents: 0)
@@ -81,7 +82,8 @@ final class Shepherd {
             polls[5] = pollfd(fd: cage.init_pidfd, events: Int16(POLLIN), revents: 0)
             polls[6] = pollfd(fd: capture?.waitable(.stdout) ?? -1, events: Int16(POLLIN), revents: 0)
             polls[7] = pollfd(fd: capture?.waitable(.stderr) ?? -1, events: Int16(POLLIN), revents: 0)
-            guard poll(polls.baseAddress, 8, -1) > 0 else { return }
+            polls[8] = pollfd(fd: deniedCalls.listener, events: Int16(POLLIN), revents: 0)
+            guard poll(polls.baseAddress, 9, -1) > 0 else { return }
             let now = cage_boottime()
             // Commands and clocks before output: a flood must not delay a kill.
             if polls[0].revents != 0 { readCommands(at: now) }
@@ -89,6 +91,7 @@ final class Shepherd {
             if polls[2].revents != 0 { tick(at: now) }
             if polls[3].revents != 0 { readCage(at: now) }
             if polls[4].revents != 0 { execStatusClosed(at: now) }
+            if polls[8].revents != 0 { refuseCall(polls[8].revents, at: now) }
             if polls[6].revents != 0 { takeOutput(.stdout, at: now) }
             if polls[7].revents != 0 { takeOutput(.stderr, at: now) }
             if polls[5].revents != 0 { initEnded(at: cage_boottime()) }
@@ -111,9 +114,14 @@ final class Shepherd {
             outbox.post(.heartbeat(at: now))
         }
         if now >= sampler.next, let order {
-            let usage = sampler.sample(limit: order.memory.limit, at: now)
+            let (usage, broken) = sampler.sample(order.limits, at: now)
             outbox.post(.usage(usage))
-            if usage.memory > order.memory.limit { perform(ladder.stop(.memory, force: true, at: now), at: now) }
+            // What goes on growing is not asked; processor time is a clock like the others.
+            if let broken { perform(ladder.stop(broken, force: broken != .cpu, at: now), at: now) }
+            noteMemoryEnd(at: now)
+        }
+        if now >= deniedCalls.next {
+            for denied in deniedCalls.due(at: now) { outbox.post(.denied(denied)) }
         }
     }
 
@@ -204,15 +212,13 @@ final class Shepherd {
         capture = Capture(
             order: outputOrder, directory: Inherited.attemptDirectory, stdoutPipe: output.0, stderrPipe: error.0)
         guard capture != nil else { return fail(.output) }
-        if !start.cage.cgroup.isEmpty {
-            cgroup = ProcReader.open(start.cage.cgroup, below: AT_FDCWD, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-            guard cgroup >= 0 else { return fail(.cgroup) }
-        }
+        guard let cgroups = TaskCgroups(start.cage) else { return fail(.cgroup) }
+        self.cgroups = cgroups
         // What cannot be announced must not happen: without this byte recovery would swear that nothing ever ran.
         guard receipt?.enter(.forking) == true else { return fail(.prepare) }
         var builder = CageBuilder(
             start, input: Inherited.standardInput, output: output.1, error: error.1, handoff: Inherited.handoff,
-            supervisor: Inherited.commands, cgroup: cgroup)
+            supervisor: Inherited.commands, cgroups: cgroups)
         let failure = builder.spawn(&cage)
         builder.release()
         for descriptor in [output.1, error.1, Inherited.standardInput, Inherited.handoff] { _ = close(descriptor) }
@@ -241,7 +247,9 @@ final class Shepherd {
             case CAGE_MESSAGE_BUILT.rawValue:
                 sampler.proc = descriptor
                 pidMax = UInt32(bitPattern: message.value)
-            case CAGE_MESSAGE_READY.rawValue: verify(sender, at: now)
+            case CAGE_MESSAGE_READY.rawValue:
+                if descriptor >= 0 { deniedCalls.listen(on: descriptor) }
+                verify(sender, at: now)
             case CAGE_MESSAGE_EXITED.rawValue: leaderExited(message, at: now)
             default: break
             }
@@ -314,8 +322,20 @@ final class Shepherd {
             message.index == UInt32(CLD_EXITED)
             ? .exited(code: UInt8(truncatingIfNeeded: message.value))
             : .signalled(UInt8(truncatingIfNeeded: message.value))
+        noteMemoryEnd(at: now)
         note(exit: end, survivors: message.count, at: now)
         perform(ladder.leaderExited(survivors: message.count, at: now), at: now)
+    }
+
+    /// The kernel ends what passes the cgroup's limit; that is our limit's doing, and not the program's.
+    private func noteMemoryEnd(at now: UInt64) {
+        guard exit == nil, ladder.reason == .none, cgroups.ranOutOfMemory else { return }
+        perform(ladder.stop(.memory, force: true, at: now), at: now)
+    }
+
+    private func refuseCall(_ events: Int16, at now: UInt64) {
+        guard events & Int16(POLLIN) != 0 else { return deniedCalls.close() }
+        if let denied = deniedCalls.answer(at: now) { outbox.post(.denied(denied)) }
     }
 
     private func note(exit end: ProcessEnd, survivors: UInt32, at now: UInt64) {
@@ -340,8 +360,11 @@ final class Shepherd {
         cage.lifeline = -1
         cage.control = -1
         cage.exec_status = -1
-        let cpu = max(microseconds(usage.ru_utime) + microseconds(usage.ru_stime), cgroupTime())
-        if cgroup >= 0, let order { removeCgroup(order.cage.cgroup) }
+        if exit == nil { noteMemoryEnd(at: now) }
+        let cpu = max(microseconds(usage.ru_utime) + microseconds(usage.ru_stime), cgroups.cpuTime)
+        cgroups.remove()
+        deniedCalls.close()
+        for denied in deniedCalls.due(at: now, all: true) { outbox.post(.denied(denied)) }
         sampler.end()
         nextHeartbeat = .max
         buildDeadline = .max
@@ -375,14 +398,6 @@ final class Shepherd {
         finished = true
     }
 
-    /// What the cgroup has counted, microseconds: processes that died with the init are in nobody's rusage.
-    private func cgroupTime() -> UInt64 {
-        guard cgroup >= 0, let stat = ProcReader.read(ProcReader.bytes("cpu.stat"), below: cgroup),
-            let line = ProcReader.field("usage_usec", of: stat)
-        else { return 0 }
-        return ProcReader.numbers(line).first ?? 0
-    }
-
     // MARK: Doing
 
     private func perform(_ actions: Ladder.Actions, at now: UInt64) {
@@ -392,7 +407,7 @@ final class Shepherd {
         if actions.contains(.terminate) { signalGroup(SIGTERM) }
         if actions.contains(.kill) { kill(at: now) }
         if actions.contains(.reportStuck) {
-            outbox.post(.stuck(processes: sampler.sample(limit: .max, at: now).processes))
+            outbox.post(.stuck(processes: sampler.sample(LimitOrder(), at: now).usage.processes))
         }
     }
 
@@ -407,17 +422,7 @@ final class Shepherd {
     private func kill(at now: UInt64) {
         if killedAt == 0 { killedAt = now }
         if cage.init_pidfd >= 0 { _ = cage_pidfd_signal(cage.init_pidfd, SIGKILL, false) }
-        guard cgroup >= 0 else { return }
-        let file = cage_open_at(cgroup, "cgroup.kill", O_WRONLY | O_CLOEXEC, 0)
-        guard file >= 0 else { return }
-        _ = write(file, "1", 1)
-        _ = close(file)
-    }
-
-    private func removeCgroup(_ path: Bytes) {
-        _ = close(cgroup)
-        cgroup = -1
-        _ = ProcReader.withPath(path) { rmdir($0) }
+        cgroups.kill()
     }
 
     private func fail(_ stage: SpawnStage) {
@@ -432,7 +437,7 @@ final class Shepherd {
             kill(at: cage_boottime())
         } else {
             receipt?.enter(.armed)
-            if cgroup >= 0, let order { removeCgroup(order.cage.cgroup) }
+            cgroups.remove()
             finished = true
         }
     }

@@ -11,7 +11,7 @@ import Testing
         let narrowed = try builtIn("strict").narrowed(by: request)
         #expect(narrowed.clocks.wall == 60_000_000_000)
         #expect(narrowed.clocks.idle == 10_000_000_000)
-        #expect(narrowed.memoryOrder.limit == 1 << 30)
+        #expect(narrowed.limitOrder.memory == 1 << 30)
         #expect(narrowed.limits.processes == 64)
         #expect(narrowed.outputOrder.limit == 5 << 20)
     }

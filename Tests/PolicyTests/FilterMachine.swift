@@ -5,6 +5,8 @@ struct FilterMachine {
     enum Verdict: Equatable {
         case allow
         case errno(Int)
+        /// EPERM as well, by way of the shepherd.
+        case notify
         case killProcess
         /// A fault of the program: a jump out of it, an unknown instruction, another verdict.
         case broken(String)
@@ -63,6 +65,7 @@ struct FilterMachine {
         case 0x7fff_0000: .allow
         case 0x0005_0000: .errno(Int(value & 0xffff))
         case 0x8000_0000: .killProcess
+        case 0x7fc0_0000: .notify
         default: .broken("verdict \(value)")
         }
     }

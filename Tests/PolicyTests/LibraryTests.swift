@@ -33,9 +33,9 @@ import Testing
         #expect(strict.process.idleTime.description == "10m")
         #expect(strict.clocks.grace == 5_000_000_000)
         #expect(strict.outputOrder.head == 1 << 20 && strict.outputOrder.tail == 9 << 20)
-        #expect(strict.memoryOrder.limit == 4 << 30)
+        #expect(strict.limitOrder.memory == 4 << 30)
         let permissive = try builtIn("permissive")
-        #expect(permissive.memoryOrder.limit == .max && permissive.clocks.idle == .max)
+        #expect(permissive.limitOrder.memory == .max && permissive.clocks.idle == .max)
     }
 
     @Test func everyDifferenceChangesTheDigest() throws {

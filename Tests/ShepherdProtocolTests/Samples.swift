@@ -18,7 +18,9 @@ enum Samples {
         start.output.limit = 10
         start.output.paced = true
         start.output.window = 11
-        start.memory.limit = 12
+        start.limits.memory = 12
+        start.limits.cpu = 18
+        start.limits.processes = 19
         start.candidates = [Bytes("/usr/bin/true".utf8), [0xFF, 0xFE]]
         start.arguments = [Bytes("true".utf8), []]
         start.environment = [Bytes("A=b".utf8)]
@@ -43,6 +45,7 @@ enum Samples {
         start.cage.landlock.rules = [LandlockRule(path: Bytes("/l".utf8), rights: 17)]
         start.cage.seccomp = Bytes(repeating: 6, count: 16)
         start.cage.cgroup = Bytes("/g".utf8)
+        start.cage.controllers = [Bytes("/m".utf8), Bytes("/p".utf8)]
         return start
     }
 
@@ -90,13 +93,15 @@ enum Samples {
     static var reports: [Report] {
         var usage = Usage()
         usage.processes = 4
+        usage.threads = 6
         usage.memory = 1 << 33
+        usage.cpu = 1 << 34
         return [
             .hello(Hello(oldestVersion: 1, newestVersion: 2, pid: 3, startTime: 4, at: 5, lockHeld: true)),
             .receipt(receipt), .started(Started(initPid: 1, workerPid: 2, startTime: 3, at: 4, setup: 5)),
             .spawnError(SpawnError(stage: .exec, index: 2, errno: -3, found: true)), .output(treeEmpty.output),
             .usage(usage), .heartbeat(at: 9), .stopping(.idle, killing: true), .exit(exit), .treeEmpty(treeEmpty),
-            .stuck(processes: 12),
+            .stuck(processes: 12), .denied(DeniedCall(call: 165, count: 1 << 35, program: Bytes("mount".utf8))),
         ]
     }
 }

@@ -37,6 +37,17 @@ struct LifeTests {
 }
 
 extension LifeTests {
+    @Test func aViolationIsAnEventWhileTheAttemptLives() throws {
+        let claim = try running()
+        #expect(try store.violated(claim, Violation(.gateway, "POST /v1/files", count: 2)))
+        let event = try #require(try store.events(task: claim.taskID, limit: 100).last)
+        #expect(event.kind == "violation")
+        #expect(event.data == ["mechanism": "gateway", "what": "POST /v1/files", "count": 2])
+        #expect(try store.end(claim, .succeeded))
+        #expect(try !store.violated(claim, Violation(.gateway, "POST /v1/files")))
+        #expect(try store.record(claim.taskID)?.violations == nil)
+    }
+
     private func running() throws -> Claim {
         let claim = try store.enqueueAndClaim(fixture.spec(), frozen: fixture.frozen, instance: identity())
         #expect(try store.arm(claim, shepherd: fixture.shepherd) == .armed)

@@ -55,10 +55,11 @@ struct ModelTests {
         #expect(fixed[.cancelled]?.allSatisfy { $0.hasPrefix("cancelled.") } == true)
     }
 
+    /// `limit.processes` and `limit.fileSize` extend the contract's table, which it allows.
     @Test func theReasonCodesAreTheContracts() {
         let contract = """
             exit.nonzero exit.signal exit.stragglers agent.error agent.maxTurns agent.budget timeout.wall timeout.idle timeout.cpu
-            timeout.total timeout.queue limit.memory limit.output limit.disk limit.budget cancelled.user cancelled.client cancelled.shutdown cancelled.dependency refused.policy
+            timeout.total timeout.queue limit.memory limit.output limit.disk limit.budget limit.processes limit.fileSize cancelled.user cancelled.client cancelled.shutdown cancelled.dependency refused.policy
             refused.ceiling refused.workspace refused.config spawn.notFound spawn.notExecutable spawn.argumentTooLong spawn.resources spawn.failed lost.shepherd lost.supervisor lost.reboot lost.protocol
             """
         #expect(Set(ReasonCode.allCases.map(\.rawValue)) == Set(contract.split { " \n".contains($0) }.map(String.init)))

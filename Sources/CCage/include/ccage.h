@@ -132,6 +132,9 @@ struct cage_order {
     int supervisor_lifeline;
     int handoff;
     int cgroup;
+    // Open `cgroup.procs` of cgroup v1 directories, which take the init's pid.
+    const int *controllers;
+    size_t controller_count;
     // Nanoseconds of CLOCK_BOOTTIME that the init waits after the supervisor's end before it ends the cage by itself.
     uint64_t orphan_wait;
     // The shepherd's own argument area, overwritten in the init: /proc/1/cmdline is readable to the worker.
@@ -162,7 +165,7 @@ enum cage_message_kind {
     CAGE_MESSAGE_FAILED = 1,
     // The file system stands; carries a descriptor of the cage's /proc, value = kernel.pid_max as read back.
     CAGE_MESSAGE_BUILT = 2,
-    // The worker waits for leave to exec; sender = its host pid.
+    // The worker waits for leave to exec; sender = its host pid. Carries the listener of its filter, where it has one.
     CAGE_MESSAGE_READY = 3,
     // The leader has ended: index = si_code (CLD_EXITED or a signal), value = si_status, count = survivors.
     CAGE_MESSAGE_EXITED = 4,

@@ -51,6 +51,9 @@ void cage_trim_memory(void);
 char *cage_title(size_t *size);
 // posix_spawn_file_actions_addclosefrom_np (glibc 2.34).
 int cage_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+// Takes one call from a filter's listener (seccomp_unotify(2)) and answers it with EPERM. Returns 1 with *call and *process (in
+// our PID namespace) set, 0 when the caller is gone meanwhile, -1 when the listener is of no use any more.
+int cage_refuse_call(int listener, uint32_t *call, pid_t *process);
 // Sends one descriptor with one byte over a unix socket.
 int cage_send_descriptor(int socket, int descriptor, char tag);
 

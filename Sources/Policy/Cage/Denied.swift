@@ -75,7 +75,12 @@ enum FixedPlaces {
 }
 
 /// The protected names that exist in a workspace.
-enum ProtectedPaths {
+package enum ProtectedPaths {
+    /// Names that cannot be made read-only: they do not exist yet, or a symbolic link leads to them.
+    package static func unguarded(_ entries: [String], in workspace: String) -> [String] {
+        ProtectedNames.expanded(entries).filter { RealPath.resolve("\(workspace)/\($0)") != "\(workspace)/\($0)" }
+    }
+
     /// Paths to be read-only (`true`), each after the directories that lead to it (`false`).
     ///
     /// A name that is a symbolic link, or is reached through one, is left out: mounting would follow it out of the workspace.

@@ -76,10 +76,12 @@ extension Policy {
         return order
     }
 
-    /// The cap on memory that the shepherd watches where no cgroup does.
-    package var memoryOrder: MemoryOrder {
-        var order = MemoryOrder()
-        order.limit = limits.memory.value?.bytes ?? .max
+    /// What the shepherd watches, where no cgroup does.
+    package var limitOrder: LimitOrder {
+        var order = LimitOrder()
+        order.memory = limits.memory.value?.bytes ?? .max
+        order.cpu = limits.cpuTime.value?.nanoseconds ?? .max
+        order.processes = UInt64(limits.processes)
         return order
     }
 }

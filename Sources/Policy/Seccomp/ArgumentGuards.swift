@@ -20,10 +20,13 @@ struct ArgumentGuards {
         var passes: [[Test]] = []
         /// …and none of these holds.
         var fails: [Test] = []
-        var errno: Int32
+        /// The answer else; nil for the policy's own way of refusing.
+        var errno: Int32?
     }
 
     var guards: [Guard]
+    /// What a refusal without an errno of its own is.
+    var refusal: UInt32
 
     /// Instructions that end in a refusal or run on into the first instruction behind them.
     func program(architecture: UInt32) -> [Instruction] {
@@ -33,7 +36,7 @@ struct ArgumentGuards {
         ]
         for item in guards {
             guard let number = SyscallNames.number(item.call) else { continue }
-            let body = Self.body(of: item)
+            let body = body(of: item)
             program.append(.skip(body.count, unlessEqual: UInt32(bitPattern: number)))
             program += body
         }
@@ -45,11 +48,12 @@ struct ArgumentGuards {
     }
 
     /// Ends in every case, with a refusal or with a jump past all guards.
-    private static func body(of item: Guard) -> [Instruction] {
+    private func body(of item: Guard) -> [Instruction] {
+        let refuse = Instruction.end(item.errno.map(SeccompAction.errno) ?? refusal)
         var body: [Instruction] = []
-        for test in item.fails { body += compare([test], then: .fail(item.errno)) }
-        for tests in item.passes { body += compare(tests, then: .jump(0)) }
-        body.append(item.passes.isEmpty ? .jump(0) : .fail(item.errno))
+        for test in item.fails { body += Self.compare([test], then: refuse) }
+        for tests in item.passes { body += Self.compare(tests, then: .jump(0)) }
+        body.append(item.passes.isEmpty ? .jump(0) : refuse)
         return body
     }
 
@@ -74,18 +78,17 @@ extension ArgumentGuards {
     /// - `personality`: asking, and the ordinary one.
     /// - whatever gives a file its mode: no set-user-ID and set-group-ID. Inside they do nothing, but a workspace lies on the
     ///   host's disk, where the file would belong to the caller: as root a root shell for everybody.
-    static func guards(profile: Policy.Syscalls.Profile, nested: Bool, except free: [String]) -> ArgumentGuards {
+    static func guards(of syscalls: Policy.Syscalls, nested: Bool) -> ArgumentGuards {
         var guards = [
             Guard(
-                call: "ioctl", fails: [Test(argument: 1, value: 0x5412), Test(argument: 1, value: 0x541c)],
-                errno: EPERM)
+                call: "ioctl", fails: [Test(argument: 1, value: 0x5412), Test(argument: 1, value: 0x541c)])
         ]
         guards += modes
         if !nested {
             guards.append(
-                Guard(call: "clone", passes: [[Test(argument: 0, mask: CloneFlags.all, value: 0)]], errno: EPERM))
+                Guard(call: "clone", passes: [[Test(argument: 0, mask: CloneFlags.all, value: 0)]]))
         }
-        switch profile {
+        switch syscalls.profile {
         case .agent:
             guards += [
                 Guard(call: "socket", passes: socketKinds, errno: EAFNOSUPPORT),
@@ -93,7 +96,7 @@ extension ArgumentGuards {
                     call: "socketpair", passes: [[Test(argument: 0, value: UInt32(AF_UNIX))]], errno: EAFNOSUPPORT),
                 Guard(
                     call: "personality",
-                    passes: [[Test(argument: 0, value: 0)], [Test(argument: 0, value: 0xffff_ffff)]], errno: EPERM),
+                    passes: [[Test(argument: 0, value: 0)], [Test(argument: 0, value: 0xffff_ffff)]]),
             ]
         case .denyDangerous:
             // AF_ALG and AF_VSOCK: the kernel's crypto parser, and the way to a hypervisor past every namespace.
@@ -103,7 +106,8 @@ extension ArgumentGuards {
         case .off:
             guards = []
         }
-        return ArgumentGuards(guards: guards.filter { !free.contains($0.call) })
+        return ArgumentGuards(
+            guards: guards.filter { !syscalls.allow.contains($0.call) }, refusal: syscalls.refusal(nested: nested))
     }
 
     /// chmod(2), open(2), mknod(2). openat2 has its mode in memory, where no filter can look; it is left out of the profiles.
@@ -112,13 +116,12 @@ extension ArgumentGuards {
         // Without O_CREAT and O_TMPFILE the mode is not looked at and may be anything.
         func opening(_ call: String, flags: Int, mode: Int) -> Guard {
             Guard(
-                call: call, passes: [[Test(argument: flags, mask: 0o100 | 0o20_000_000, value: 0)], [plain(mode)]],
-                errno: EPERM)
+                call: call, passes: [[Test(argument: flags, mask: 0o100 | 0o20_000_000, value: 0)], [plain(mode)]])
         }
         let setting = [
             ("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2), ("creat", 1), ("mknod", 1), ("mknodat", 2),
         ]
-        return setting.map { Guard(call: $0.0, passes: [[plain($0.1)]], errno: EPERM) }
+        return setting.map { Guard(call: $0.0, passes: [[plain($0.1)]]) }
             + [opening("open", flags: 1, mode: 2), opening("openat", flags: 2, mode: 3)]
     }
 

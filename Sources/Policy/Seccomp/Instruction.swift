@@ -1,3 +1,5 @@
+import Glibc
+
 /// One instruction of classic BPF, as in `struct sock_filter` (linux/filter.h).
 struct Instruction: Equatable {
     var code: UInt16
@@ -18,10 +20,8 @@ struct Instruction: Equatable {
     }
     /// BPF_JMP | BPF_JA: steps over so many instructions.
     static func jump(_ count: UInt32) -> Instruction { Instruction(code: 0x05, operand: count) }
-    /// BPF_RET | BPF_K with SECCOMP_RET_ERRNO.
-    static func fail(_ errno: Int32) -> Instruction {
-        Instruction(code: 0x06, operand: SeccompAction.errno(errno))
-    }
+    /// BPF_RET | BPF_K
+    static func end(_ action: UInt32) -> Instruction { Instruction(code: 0x06, operand: action) }
 
     /// Offsets in `struct seccomp_data` (linux/seccomp.h).
     static let number: UInt32 = 0
@@ -43,9 +43,23 @@ struct Instruction: Equatable {
     static let most = 4096
 }
 
+extension Policy.Syscalls {
+    /// What happens to a call that is refused rather than unknown.
+    func refusal(nested: Bool) -> UInt32 {
+        switch denied {
+        // There is one listener in a stack of filters, and a sandbox inside may want to be it.
+        case .report: nested ? SeccompAction.errno(EPERM) : SeccompAction.notify
+        case .eperm: SeccompAction.errno(EPERM)
+        case .kill: SeccompAction.killProcess
+        }
+    }
+}
+
 /// Verdicts of a filter (linux/seccomp.h), ours since libseccomp's macros take arguments.
 enum SeccompAction {
     static let killProcess: UInt32 = 0x8000_0000
     static let allow: UInt32 = 0x7fff_0000
+    /// The shepherd answers, with EPERM, and counts.
+    static let notify: UInt32 = 0x7fc0_0000
     static func errno(_ errno: Int32) -> UInt32 { 0x0005_0000 | UInt32(truncatingIfNeeded: errno) & 0xffff }
 }

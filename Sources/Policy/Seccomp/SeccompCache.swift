@@ -26,7 +26,8 @@ package struct SeccompCache: Sendable {
     static func key(_ syscalls: Policy.Syscalls, nested: Bool) -> String {
         let version = seccomp_version().map { "\($0.pointee.major).\($0.pointee.minor).\($0.pointee.micro)" } ?? ""
         let parts = [
-            "guards2", version, String(seccomp_arch_native()), syscalls.profile.rawValue, String(nested),
+            "guards3", version, String(seccomp_arch_native()), syscalls.profile.rawValue, syscalls.denied.rawValue,
+            String(nested),
             syscalls.allow.sorted().joined(separator: " "), syscalls.deny.sorted().joined(separator: " "),
             SyscallSets.agent.joined(separator: " "), SyscallSets.dangerous.joined(separator: " "),
             SyscallSets.nested.joined(separator: " "),

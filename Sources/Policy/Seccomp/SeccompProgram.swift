@@ -22,7 +22,7 @@ package struct SeccompProgram: Equatable, Sendable {
                 .config, "syscalls.deny: '\(name)' \(problem)",
                 detail: ["key": "syscalls.deny", "bound": "a known system call", "found": name])
         }
-        let guards = ArgumentGuards.guards(profile: syscalls.profile, nested: nested, except: syscalls.allow)
+        let guards = ArgumentGuards.guards(of: syscalls, nested: nested)
         let prologue = guards.program(architecture: seccomp_arch_native())
         let program = prologue.flatMap(\.bytes) + (try export(SyscallVerdicts(syscalls, nested: nested)))
         guard program.count <= Instruction.most * Instruction.size else {
@@ -36,6 +36,8 @@ package struct SeccompProgram: Equatable, Sendable {
     private static func export(_ verdicts: SyscallVerdicts) throws(PolicyError) -> Bytes {
         guard let context = seccomp_init(verdicts.otherwise) else { throw failure("seccomp_init", -ENOMEM) }
         defer { seccomp_release(context) }
+        // What libseccomp knows, not what this kernel does: a worker whose kernel has no listeners rewrites the verdict.
+        _ = seccomp_api_set(5)
         try attempt("bad architecture action") {
             seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SeccompAction.killProcess)
         }
@@ -78,13 +80,16 @@ struct SyscallVerdicts {
         let allowlist = syscalls.profile == .agent
         // ENOSYS, for libraries fall back from a call that does not exist, and abort on one that is refused.
         otherwise = allowlist ? SeccompAction.errno(ENOSYS) : SeccompAction.allow
-        set(SyscallSets.dangerous, to: SeccompAction.errno(EPERM))
+        let refusal = syscalls.refusal(nested: nested)
+        set(SyscallSets.dangerous, to: refusal)
         // Their flags and modes are in memory, where no filter can look; the C library falls back to clone and openat.
         if allowlist { set(SyscallSets.agent, to: SeccompAction.allow) }
         set(["clone3", "openat2"], to: SeccompAction.errno(ENOSYS))
         if nested { set(SyscallSets.nested, to: SeccompAction.allow) }
         set(syscalls.allow, to: SeccompAction.allow)
-        set(syscalls.deny, to: SeccompAction.errno(EPERM))
+        set(syscalls.deny, to: refusal)
+        // The worker makes them itself before anybody listens.
+        set(syscalls.deny.filter(SyscallSets.starting.contains), to: SeccompAction.errno(EPERM))
         // libseccomp refuses rules that say what happens anyway.
         actions = actions.filter { $0.value != otherwise }
     }

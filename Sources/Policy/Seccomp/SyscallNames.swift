@@ -1,7 +1,17 @@
 import CSeccomp
+import Glibc
 
 /// System calls by name; numbers come from libseccomp, so that no architecture needs a table of ours.
-enum SyscallNames {
+package enum SyscallNames {
+    /// The name of a number of this machine, or the number where libseccomp knows none.
+    package static func name(_ number: UInt32) -> String {
+        guard let name = seccomp_syscall_resolve_num_arch(seccomp_arch_native(), Int32(bitPattern: number)) else {
+            return String(number)
+        }
+        defer { free(name) }
+        return String(cString: name)
+    }
+
     /// The number on this machine, or nil for a name that this machine or this libseccomp does not have.
     static func number(_ name: String) -> Int32? {
         let number = seccomp_syscall_resolve_name(name)

@@ -54,6 +54,12 @@ enum SyscallSets {
         umount umount2 unshare
         """
 
+    /// Between the loading of the filter and the first instruction of the program.
+    static let starting: Set<String> = [
+        "sendmsg", "read", "open", "openat", "fstat", "newfstatat", "close", "pread64", "execve", "execveat",
+        "exit_group",
+    ]
+
     static let agent = names(traced) + names(related)
     static let dangerous = names(refused)
     static let nested = names(nesting)

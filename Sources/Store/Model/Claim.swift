@@ -33,8 +33,8 @@ package struct FrozenAttempt: Codable, Equatable, Sendable {
     package var environmentNames: [String]
     /// How the agent's stdout is read; nil for a plain command.
     package var resultFormat: String?
-    /// The cgroup v2 directory of the attempt, absolute; nil for none.
-    package var cgroup: String?
+    /// The cgroup directories of the attempt, absolute; nil for none.
+    package var cgroups: [String]?
 
     package init(
         policyName: String, policyDigest: String, policyJSON: String, containment: String, layers: [String],

@@ -22,4 +22,5 @@ enum EventKind: String, CaseIterable {
     case attemptStopping = "attempt.stopping"
     case attemptExited = "attempt.exited"
     case attemptEnded = "attempt.ended"
+    case violation
 }

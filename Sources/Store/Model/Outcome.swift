@@ -89,6 +89,8 @@ package struct Ending: Equatable, Sendable {
     package var usage: ModelUsage?
     package var sessionId: String?
     package var result: AgentResult?
+    /// What the cage refused; nil where nothing was.
+    package var violations: [Violation]?
     /// Milliseconds from exec to the empty tree.
     package var wallMs: Int64?
 

@@ -15,6 +15,8 @@ package enum ReasonCode: String, Codable, CaseIterable, Sendable {
     case limitOutput = "limit.output"
     case limitDisk = "limit.disk"
     case limitBudget = "limit.budget"
+    case limitProcesses = "limit.processes"
+    case limitFileSize = "limit.fileSize"
     case cancelledUser = "cancelled.user"
     case cancelledClient = "cancelled.client"
     case cancelledShutdown = "cancelled.shutdown"
@@ -68,6 +70,8 @@ extension ReasonCode {
         case .limitOutput: .init(.failed, .fixed(137), "It wrote more output than its limit.")
         case .limitDisk: .init(.failed, .fixed(137), "It used more disk than its limit.")
         case .limitBudget: .init(.failed, .fixed(137), "It spent its budget.")
+        case .limitProcesses: .init(.failed, .fixed(137), "It stayed at its limit of processes.")
+        case .limitFileSize: .init(.failed, .fixed(137), "It wrote a file larger than its limit.")
         case .cancelledUser: .init(.cancelled, .cancelled, "It was cancelled by its user.")
         case .cancelledClient: .init(.cancelled, .cancelled, "It was cancelled by the client that had asked for it.")
         case .cancelledShutdown: .init(.cancelled, .cancelled, "It was cancelled because its supervisor shut down.")

@@ -29,6 +29,8 @@ package struct TaskRecord: Codable, Equatable, Sendable {
     package var usage: ModelUsage?
     package var sessionId: String?
     package var result: AgentResult?
+    /// What the cage refused; nil where nothing was.
+    package var violations: [Violation]?
     package var retryOf: TaskID?
     package var resumes: TaskID?
     package var receipt: JSONValue?

@@ -26,7 +26,7 @@ extension TaskRecord {
             (SELECT count(*) FROM attempt WHERE attempt.task_id = task.id AND counted) AS attempts,
             attempt.number AS attempt, attempt.frozen_json, attempt.started_at, attempt.wall_ms, attempt.exit_json,
             attempt.stragglers, attempt.output_json, attempt.resources_json, attempt.usage_json, attempt.session_id,
-            attempt.result_json, attempt.receipt_json
+            attempt.result_json, attempt.receipt_json, attempt.violations_json
         FROM task LEFT JOIN attempt ON attempt.task_id = task.id
             AND attempt.number = (SELECT max(number) FROM attempt WHERE attempt.task_id = task.id)
         """
@@ -72,6 +72,7 @@ extension TaskRecord {
         usage = try json(ModelUsage.self, "usage_json")
         sessionId = try row.decode(String?.self, forColumn: "session_id")
         result = try json(AgentResult.self, "result_json")
+        violations = try json([Violation].self, "violations_json")
         retryOf = spec.retryOf
         resumes = spec.resumes
         receipt = try json(JSONValue.self, "receipt_json")

@@ -29,6 +29,7 @@ extension Database {
         try add(json: "resources_json", ending.resources)
         try add(json: "usage_json", ending.usage)
         try add(json: "result_json", ending.result)
+        try add(json: "violations_json", ending.violations)
         add("stragglers", ending.stragglers)
         add("session_id", ending.sessionId)
         add("wall_ms", ending.wallMs)

@@ -52,6 +52,9 @@ package struct AttemptRunner {
     private var listeners: [Int32] = []
     private var initPidfd: Int32 = -1
     private var receipt: CageReceipt?
+    private var violations = ViolationLog()
+    private var diskWatch: DiskWatch?
+    private let protectedNames: ProtectedNamesWatch
     private var facts = AttemptFacts()
     private var silence = Silence()
     private var startSent = false
@@ -59,6 +62,8 @@ package struct AttemptRunner {
 
     /// Refusals of the gateway that a run tells its user about.
     private static let mostNotices = 5
+    /// Refusals of the gateway that are counted.
+    private static let mostRefusals = 10_000
 
     /// - Parameter bell: the instance's; stays the caller's.
     package init(
@@ -72,6 +77,7 @@ package struct AttemptRunner {
         self.observer = observer
         (mailbox, post) = AsyncStream.makeStream(of: AttemptEvent.self)
         facts.isAgent = prepared.format == .claudeStreamJSON
+        protectedNames = ProtectedNamesWatch(prepared.unguardedNames, in: prepared.spec.workspace)
     }
 
     /// Returns when the task has its terminal row and nothing of the attempt is left.
@@ -79,7 +85,7 @@ package struct AttemptRunner {
         do throws(SupervisionError) {
             try launch()
         } catch {
-            if let cgroup { Cgroup.end(cgroup) }
+            for path in prepared.frozen.cgroups ?? [] { Cgroups.end(path) }
             _ = try store.end(claim, Ending(error.reason))
             return
         }
@@ -111,21 +117,12 @@ package struct AttemptRunner {
         }
     }
 
-    /// The cgroup of this attempt alone, if it has one.
-    private var cgroup: String? {
-        let path = prepared.order.cage.cgroup
-        return path.isEmpty ? nil : String(decoding: path, as: UTF8.self)
-    }
-
     // MARK: Before START
 
     private mutating func launch() throws(SupervisionError) {
         let directory = try AttemptDirectory.make(for: prepared, claim: claim, in: store.paths)
         let path = try ShepherdLocation.find()
-        if let cgroup {
-            try Cgroup.make(
-                cgroup, memory: prepared.policy.limits.memory.value?.bytes, processes: prepared.policy.limits.processes)
-        }
+        try prepared.cgroups.make(for: prepared.policy.limits)
         let inheritance = ShepherdProcess.Inheritance(
             attemptDirectory: try directory.open(), standardInput: try directory.openInput(prepared.standardInput),
             log: try directory.openLog())
@@ -204,6 +201,10 @@ package struct AttemptRunner {
             return try await handle(event)
         case .gatewayWanted:
             await openGateway()
+        case .refused(let violation):
+            try note(violation)
+        case .diskExceeded:
+            link?.send(.stop(.disk, force: true))
         case .readerGone:
             do throws(StoreError) {
                 _ = try store.requestStop(claim.taskID, by: .client)
@@ -246,6 +247,7 @@ package struct AttemptRunner {
         case .started(let started):
             Trace.mark("exec")
             awaitFirstConnection()
+            watchDisk()
             if let held = CapabilityNames.held(by: Int32(started.workerPid)), !held.isEmpty {
                 // The shepherd has read the same from /proc; should the two ever disagree, the tighter answer holds.
                 facts.lost = Reason(
@@ -277,6 +279,11 @@ package struct AttemptRunner {
             Trace.mark("tree.empty")
             facts.empty = empty
             return true
+        case .denied(let denied):
+            try note(
+                Violation(
+                    .seccomp, SyscallNames.name(denied.call), count: Int64(clamping: denied.count),
+                    program: String(decoding: denied.program, as: UTF8.self)), isTotal: true)
         case .usage, .heartbeat, .stuck:
             break
         }
@@ -313,16 +320,17 @@ package struct AttemptRunner {
         do throws(GatewayError) {
             let gateway = try await Gateway.start(listeners: listeners, configuration: configuration)
             self.gateway = gateway
-            if let onNotice = observer.onNotice {
-                Task {
-                    var refusals = 0
-                    for await case .refused(let refusal) in gateway.events {
-                        refusals += 1
-                        // The cage can cause any number of them.
-                        guard refusals <= Self.mostNotices else { continue }
-                        onNotice("the gateway refused \(refusal.request ?? "a request"): \(refusal.message)")
-                        if refusals == Self.mostNotices { onNotice("further refusals of the gateway are not shown") }
-                    }
+            let (onNotice, post) = (observer.onNotice, post)
+            Task {
+                var refusals = 0
+                for await case .refused(let refusal) in gateway.events {
+                    refusals += 1
+                    // The cage can cause any number of them.
+                    guard refusals <= Self.mostRefusals else { continue }
+                    post.yield(.refused(Violation(.gateway, refusal.request ?? refusal.code)))
+                    guard refusals <= Self.mostNotices else { continue }
+                    onNotice?("the gateway refused \(refusal.request ?? "a request"): \(refusal.message)")
+                    if refusals == Self.mostNotices { onNotice?("further refusals of the gateway are not shown") }
                 }
             }
         } catch {
@@ -331,10 +339,27 @@ package struct AttemptRunner {
         listeners = []
     }
 
+    // MARK: What the cage refuses
+
+    private mutating func note(_ violation: Violation, isTotal: Bool = false) throws(StoreError) {
+        guard let event = violations.note(violation, isTotal: isTotal) else { return }
+        // A progress note: that the disk is full must not keep anything alive.
+        _ = try? store.violated(claim, event)
+    }
+
+    private mutating func watchDisk() {
+        guard let limit = prepared.policy.limits.disk.value else { return }
+        let post = post
+        diskWatch = DiskWatch(
+            [prepared.spec.workspace, store.paths.home(prepared.spec.homeOf ?? claim.taskID)], limit: limit.bytes
+        ) { post.yield(.diskExceeded) }
+    }
+
     // MARK: The end
 
     private mutating func finish() async throws(StoreError) {
         doorkeeper?.cancel()
+        diskWatch?.cancel()
         await gateway?.stop()
         if facts.empty == nil, facts.neverRan == nil { try await proveEmpty() }
         if let failure = await transcriptPump?.finish() { observer.onNotice?(failure.description) }
@@ -345,6 +370,8 @@ package struct AttemptRunner {
             ending.sessionId = summary.sessionID
             ending.result = summary.result.map { AgentResult(text: $0.text, isError: $0.isError) }
         }
+        for change in protectedNames.changes { try note(change) }
+        ending.violations = violations.violations.isEmpty ? nil : violations.violations
         ending.usage = try usage()
         _ = try store.end(claim, ending)
         Trace.mark("store.end")
@@ -395,7 +422,7 @@ package struct AttemptRunner {
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0, errno == EINTR {}
         }
-        if let cgroup { Cgroup.end(cgroup) }
+        for path in prepared.cgroups.paths { Cgroups.end(path) }
     }
 
     private func lossReason(_ error: FrameError?) -> Reason {

@@ -1,5 +1,5 @@
-import Dispatch
 import ShepherdProtocol
+import Store
 
 /// Everything that can happen to an attempt while it runs, in one order.
 enum AttemptEvent: Sendable {
@@ -8,6 +8,10 @@ enum AttemptEvent: Sendable {
     case gatewayWanted
     /// Whoever read the worker's stdout does not any more.
     case readerGone
+    /// The gateway has refused something.
+    case refused(Violation)
+    /// Its files have grown by more than they may.
+    case diskExceeded
     /// Somebody has committed something; a wish to stop may be among it.
     case storeChanged
     /// Time has passed; see `Silence`.

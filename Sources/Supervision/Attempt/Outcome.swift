@@ -48,6 +48,12 @@ enum Outcome {
                     .timeoutCPU, "It used more processor time than its limit of \(policy.limits.cpuTime).",
                     detail: bound(policy.limits.cpuTime)))
         }
+        if exit.end == .signalled(UInt8(SIGXFSZ)), policy.limits.fileSize.value != nil, !exit.ourSignal {
+            return Ending(
+                Reason(
+                    .limitFileSize, "It wrote a file larger than its limit of \(policy.limits.fileSize).",
+                    detail: bound(policy.limits.fileSize)))
+        }
         guard exit.ourSignal else { return natural(exit.end, facts) }
         return Ending(reason(of: exit.reason, facts, policy))
     }
@@ -96,6 +102,18 @@ enum Outcome {
             return Reason(
                 .limitMemory, "Its processes used more memory than its limit of \(policy.limits.memory).",
                 detail: bound(policy.limits.memory))
+        case .cpu:
+            return Reason(
+                .timeoutCPU, "Its processes used more processor time than their limit of \(policy.limits.cpuTime).",
+                detail: bound(policy.limits.cpuTime))
+        case .processes:
+            return Reason(
+                .limitProcesses, "It stayed at its limit of \(policy.limits.processes) processes and threads.",
+                detail: bound(policy.limits.processes))
+        case .disk:
+            return Reason(
+                .limitDisk, "Its files grew by more than its limit of \(policy.limits.disk).",
+                detail: bound(policy.limits.disk))
         case .supervisorGone: return Reason(.lostSupervisor)
         case .protocolError: return Reason(.lostProtocol)
         case .receiptMismatch, .none: return facts.lost ?? Reason(.lostShepherd)

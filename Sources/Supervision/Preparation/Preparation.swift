@@ -71,21 +71,22 @@ package struct Preparation: Sendable {
         var order = StartOrder()
         order.clocks = policy.clocks
         order.output = policy.outputOrder
-        order.memory = policy.memoryOrder
+        order.limits = policy.limitOrder
         order.candidates = candidates(work.program, policy)
         order.arguments = work.arguments.map { Bytes($0.utf8) }
         order.environment = environment.entries
         order.workingDirectory = Bytes(spec.workspace.utf8)
         let identity = WorkerIdentity.of(task: id, workspace: spec.workspace)
         order.cage = try cage(of: policy, spec, identity, id, work)
-        let cgroup = Cgroup.available(task: id, attempt: 1)
-        if let cgroup { order.cage.cgroup = Bytes(cgroup.path.utf8) }
+        let cgroups = Cgroups.available(task: id, attempt: 1, for: policy)
+        if let unified = cgroups.unified { order.cage.cgroup = Bytes(unified.utf8) }
+        order.cage.controllers = cgroups.controllers.map { Bytes($0.utf8) }
         // Nobody has to sample what the kernel limits.
-        if cgroup?.limitsMemory == true { order.memory.limit = .max }
+        if cgroups.limitsMemory { order.limits.memory = .max }
 
         return PreparedAttempt(
             taskID: id, spec: spec, frozen: frozen(policy, (digest, effective), order, work), order: order,
-            policy: policy,
+            policy: policy, cgroups: cgroups, unguardedNames: unguarded(policy, spec.workspace),
             format: work.format, standardInput: work.standardInput, files: accounts(identity) + work.files,
             gateway: try gateway(policy))
     }
@@ -177,6 +178,11 @@ package struct Preparation: Sendable {
         return order
     }
 
+    /// What the mounts of a writable workspace cannot protect.
+    private func unguarded(_ policy: Policy, _ workspace: String) -> [String] {
+        policy.workspace.mode == .direct ? ProtectedPaths.unguarded(policy.workspace.protect, in: workspace) : []
+    }
+
     private func accounts(_ identity: WorkerIdentity) -> [PreparedAttempt.AttemptFile] {
         func host(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
         let passwd = AccountFiles.passwdFile(hostText: host("/etc/passwd"), uid: identity.uid, gid: identity.gid)
@@ -205,15 +211,16 @@ package struct Preparation: Sendable {
     ) -> FrozenAttempt {
         let names = order.environment.map { String(decoding: $0.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) }
         var layers = order.cage.layers.map(\.recordName)
-        if !order.cage.cgroup.isEmpty { layers.append("cgroup") }
+        let cgroups = ([order.cage.cgroup] + order.cage.controllers).filter { !$0.isEmpty }
+        if !cgroups.isEmpty { layers.append("cgroup") }
         var limits = policy.recordLimits
-        let watched = order.memory.limit != .max
+        let watched = order.limits.memory != .max
         if policy.limits.memory.value != nil { limits["memoryEnforcement"] = watched ? "watchdog" : "cgroup" }
         var frozen = FrozenAttempt(
             policyName: policy.name, policyDigest: recorded.digest, policyJSON: recorded.json, containment: "kernel",
             layers: layers, degraded: [], limits: limits, argv: work.arguments, environmentNames: names,
             resultFormat: work.format?.rawValue)
-        if !order.cage.cgroup.isEmpty { frozen.cgroup = String(decoding: order.cage.cgroup, as: UTF8.self) }
+        if !cgroups.isEmpty { frozen.cgroups = cgroups.map { String(decoding: $0, as: UTF8.self) } }
         return frozen
     }
 }

@@ -12,6 +12,9 @@ package struct PreparedAttempt: Sendable {
     /// Fence and nonce are still missing: they come with the claim.
     package var order: StartOrder
     package var policy: Policy
+    var cgroups: Cgroups
+    /// Protected names of the workspace that no mount keeps read-only.
+    var unguardedNames: [String]
     /// nil for a plain command.
     package var format: AgentDefinition.ResultFormat?
     package var standardInput: StandardInput

@@ -58,6 +58,7 @@ struct RunView: Sendable {
                 "output.unwritable", "Standard output cannot be written: \(String(cString: strerror(error))).",
                 hint: "claudine logs \(record.taskId) has what was written", exitCode: ExitCodes.notRun)
         }
+        if !quiet { for sentence in Violation.sentences(record.violations ?? []) { StandardError.say(sentence) } }
         guard let reason = record.reason, !quiet || record.state == .refused else { return }
         // Whoever stopped reading knows why.
         if reason.code == .cancelledClient, error == EPIPE { return }

@@ -35,6 +35,9 @@ extension TaskRecord {
         add("output", output?.text)
         add("resources", resources?.text)
         add("usage", usage?.text)
+        for violation in violations ?? [] {
+            add(violation.mechanism == .workspace ? "changed" : "refused", violation.text)
+        }
         add("session", sessionId)
         add("result", result.map { ($0.isError ? "error: " : "") + $0.text.oneLine.shortened(to: 400) })
         add("retry of", retryOf?.text)

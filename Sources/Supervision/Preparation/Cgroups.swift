@@ -1,0 +1,130 @@
+import Glibc
+import Policy
+import Store
+
+/// The cgroups of one attempt, on top of its PID namespace: `cgroup.kill` ends a v2 one at once, and where a controller is
+/// delegated (v2) or root may use it (v1) the kernel keeps a limit instead of the shepherd.
+struct Cgroups: Equatable {
+    /// The v2 directory.
+    var unified: String?
+    /// The controllers that are delegated to children of our own v2 cgroup.
+    var delegated: Set<String> = []
+    /// v1 directories by controller (`memory`, `cpu`).
+    var legacy: [String: String] = [:]
+
+    /// Every directory, absolute.
+    var paths: [String] { [unified].compactMap { $0 } + controllers }
+    /// Those of v1, in a fixed order.
+    var controllers: [String] { legacy.sorted { $0.key < $1.key }.map(\.value) }
+    /// Nobody has to sample.
+    var limitsMemory: Bool { unified != nil && delegated.contains("memory") || legacy["memory"] != nil }
+
+    /// What an attempt may have; nothing is made yet, and no policy depends on it.
+    static func available(task: TaskID, attempt: Int, for policy: Policy) -> Cgroups {
+        let name = "claudine-\(task.text)-\(attempt)"
+        let mounts = text("/proc/self/mountinfo") ?? ""
+        let own = text("/proc/self/cgroup") ?? ""
+        var found = Cgroups()
+        if let parent = directory(of: "", mounts, own), access(parent, W_OK) == 0 {
+            found.unified = "\(parent)/\(name)"
+            found.delegated = Set(
+                (text("\(parent)/cgroup.subtree_control") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
+        }
+        // A controller is in one of the two hierarchies, never in both.
+        for controller in wanted(policy) where !found.delegated.contains(controller) {
+            guard let parent = directory(of: controller, mounts, own), access(parent, W_OK) == 0 else { continue }
+            found.legacy[controller] = "\(parent)/\(name)"
+        }
+        return found
+    }
+
+    private static func wanted(_ policy: Policy) -> [String] {
+        (policy.limits.memory.value == nil ? [] : ["memory"]) + (policy.limits.cpuWeight == usualWeight ? [] : ["cpu"])
+    }
+
+    /// The default of cpu.weight (Documentation/admin-guide/cgroup-v2.rst).
+    private static let usualWeight = 100
+
+    /// Makes the directories with the limits whose controllers are there.
+    func make(for limits: Policy.Limits) throws(SupervisionError) {
+        if let unified {
+            try Self.makeDirectory(unified)
+            _ = Self.write("\(unified)/pids.max", String(limits.processes))
+            _ = Self.write("\(unified)/cpu.weight", String(limits.cpuWeight))
+            if delegated.contains("memory"), let memory = limits.memory.value {
+                // Swapped out is not gone; where there is no swap controller there is nothing to say.
+                _ = Self.write("\(unified)/memory.swap.max", "0")
+                _ = Self.write("\(unified)/memory.oom.group", "1")
+                try limit("\(unified)/memory.max", memory.bytes)
+            }
+        }
+        if let memory = legacy["memory"], let bound = limits.memory.value {
+            try Self.makeDirectory(memory)
+            try limit("\(memory)/memory.limit_in_bytes", bound.bytes)
+            _ = Self.write("\(memory)/memory.memsw.limit_in_bytes", String(bound.bytes))
+        }
+        if let cpu = legacy["cpu"] {
+            try Self.makeDirectory(cpu)
+            // 1024 shares are what 100 of weight are (systemd.resource-control(5)).
+            _ = Self.write("\(cpu)/cpu.shares", String(max(2, limits.cpuWeight * 1024 / Self.usualWeight)))
+        }
+    }
+
+    /// The watchdog was told to stay away: this must hold.
+    private func limit(_ file: String, _ bytes: UInt64) throws(SupervisionError) {
+        guard !Self.write(file, String(bytes)) else { return }
+        let code = errno
+        for path in paths { rmdir(path) }
+        throw .file(file, code)
+    }
+
+    private static func makeDirectory(_ path: String) throws(SupervisionError) {
+        guard mkdir(path, 0o755) == 0 else { throw .file(path, errno) }
+    }
+
+    /// Ends whatever is in a cgroup and removes it; for recovery, after the shepherd that should have.
+    static func end(_ path: String) {
+        guard access(path, F_OK) == 0 else { return }
+        _ = write("\(path)/cgroup.kill", "1")
+        for _ in 0..<100 where rmdir(path) != 0 && errno == EBUSY { usleep(5_000) }
+    }
+
+    /// Where this process is in the hierarchy of a v1 controller, or for "" in that of v2, wherever that is mounted
+    /// (cgroups(7): entries `NUMBER:CONTROLLERS:PATH` and `0::PATH`).
+    private static func directory(of controller: String, _ mounts: String, _ own: String) -> String? {
+        let isOurs = { (list: Substring) in list.split(separator: ",").contains { $0 == controller } }
+        let mount = mounts.split(separator: "\n").first { line in
+            // Optional fields end with a lone hyphen; the type and the source come after it (proc(5)).
+            guard let kind = line.split(separator: " ").split(separator: "-").last else { return false }
+            if controller.isEmpty { return kind.first == "cgroup2" }
+            return kind.first == "cgroup" && kind.last.map(isOurs) == true
+        }
+        guard let fields = mount?.split(separator: " "), fields.count > 4,
+            let entry = own.split(separator: "\n").map({
+                $0.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            })
+            .first(where: { $0.count == 3 && (controller.isEmpty ? $0[1].isEmpty : isOurs($0[1])) })
+        else { return nil }
+        // In a container the mount shows a part of the hierarchy only, whose root is the mount's fourth field.
+        let (root, point) = (fields[3], fields[4])
+        let path = root != "/" && entry[2].hasPrefix(root) ? entry[2].dropFirst(root.count) : entry[2]
+        return path == "/" || path.isEmpty ? String(point) : "\(point)\(path)"
+    }
+
+    private static func text(_ path: String) -> String? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var contents: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16 << 10)
+        while case let count = read(file, &chunk, chunk.count), count > 0 { contents += chunk[..<count] }
+        return String(decoding: contents, as: UTF8.self)
+    }
+
+    private static func write(_ path: String, _ text: String) -> Bool {
+        let file = open(path, O_WRONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        return text.withCString { Glibc.write(file, $0, strlen($0)) } > 0
+    }
+}
