@@ -100,6 +100,9 @@ static void open_network(const struct cage_order *order, const struct cage_ends 
     }
 }
 
+// Of the caller's 128 (fs.inotify.max_user_instances), which all of their programs share: namespaces above count these too (inotify(7)).
+static const char watcher_limit[] = "32";
+
 static void limit_namespaces(const struct cage_order *order, const struct cage_ends *ends) {
     if (order->pid_max > 0) {
         char text[21];
@@ -108,6 +111,9 @@ static void limit_namespaces(const struct cage_order *order, const struct cage_e
     }
     if (!order->nesting && cage_write_file("/proc/sys/user/max_user_namespaces", "0", 1) < 0)
         cage_fail(ends, CAGE_STAGE_SYSCTL, 1, false);
+    // ENOENT: a kernel without inotify.
+    if (cage_write_file("/proc/sys/user/max_inotify_instances", watcher_limit, sizeof watcher_limit - 1) < 0 && errno != ENOENT)
+        cage_fail(ends, CAGE_STAGE_SYSCTL, 2, false);
 }
 
 static int32_t read_pid_max(void) {
