@@ -28,6 +28,7 @@ let package = Package(
     products: [
         .executable(name: "claudine", targets: ["claudine"]),
         .executable(name: "claudine-shepherd", targets: ["claudine-shepherd"]),
+        .executable(name: "claudine-battery", targets: ["claudine-battery"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -48,6 +49,13 @@ let package = Package(
             dependencies: ["CCage", "ShepherdProtocolEmbedded"],
             swiftSettings: shepherd,
             linkerSettings: [.unsafeFlags(["-static-executable"])]
+        ),
+        // Not part of the product's own code: the attacks that `claudine policy test` and `make hostile` try. Static, so that it runs in
+        // any cage.
+        .executableTarget(
+            name: "claudine-battery", path: "integration/hostile/battery",
+            cSettings: cFlags + [.define("_GNU_SOURCE")],
+            linkerSettings: [.unsafeFlags(["-static-executable", "-enable-experimental-feature", "Embedded"])]
         ),
         .target(name: "Toml", swiftSettings: strict),
         .target(

@@ -32,6 +32,10 @@ class Binaries:
     def shepherd(self) -> Path:
         return self.prefix / "libexec" / "claudine" / "claudine-shepherd"
 
+    @property
+    def battery(self) -> Path:
+        return self.prefix / "libexec" / "claudine" / "claudine-battery"
+
     def copy(self, prefix: Path) -> Binaries:
         """Another copy, for tests that damage it."""
         shutil.copytree(self.prefix, prefix)
@@ -41,7 +45,7 @@ class Binaries:
 def built() -> Path:
     """The directory with the freshly built executables: CLAUDINE_BIN, else the debug build."""
     directory = Path(os.environ.get("CLAUDINE_BIN") or REPOSITORY / ".build" / "debug")
-    for name in ("claudine", "claudine-shepherd"):
+    for name in ("claudine", "claudine-shepherd", "claudine-battery"):
         if not (directory / name).is_file():
             raise SystemExit(f"{directory / name} does not exist: build it (make build), or set CLAUDINE_BIN to its directory")
     return directory
@@ -53,7 +57,8 @@ def locate() -> Binaries:
     source = built()
     prefix = scratch("install")
     binaries = Binaries(prefix, unreadable_libraries(source / "claudine", prefix / "lib"))
-    for name, target in (("claudine", binaries.claudine), ("claudine-shepherd", binaries.shepherd)):
+    programs = {"claudine": binaries.claudine, "claudine-shepherd": binaries.shepherd, "claudine-battery": binaries.battery}
+    for name, target in programs.items():
         target.parent.mkdir(parents=True, mode=0o755, exist_ok=True)
         shutil.copy(source / name, target)
         target.chmod(0o755)
