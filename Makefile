@@ -23,13 +23,15 @@ build: deps ## build everything (debug)
 	$(SWIFT_BUILD)
 
 # Two calls: --static-swift-stdlib holds for a whole build, and Embedded Swift cannot be built with it.
-release: deps ## build the two executables for use
+release: deps ## build the executables for use
 	$(SWIFT_BUILD) -c release --product claudine --static-swift-stdlib
 	$(SWIFT_BUILD) -c release --product claudine-shepherd
+	$(SWIFT_BUILD) -c release --product claudine-battery
 
 install: release ## install into PREFIX (default /usr/local)
 	install -D -m 755 .build/release/claudine "$(DESTDIR)$(PREFIX)/bin/claudine"
 	install -D -m 755 .build/release/claudine-shepherd "$(DESTDIR)$(PREFIX)/libexec/claudine/claudine-shepherd"
+	install -D -m 755 .build/release/claudine-battery "$(DESTDIR)$(PREFIX)/libexec/claudine/claudine-battery"
 
 test: deps lint unit integration ## everything a merge must pass
 
