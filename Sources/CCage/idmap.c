@@ -37,10 +37,10 @@ int cage_write_id_map(pid_t pid, bool groups, uint32_t inside, uint32_t outside)
 }
 
 int cage_idmap(uint32_t uid_inside, uint32_t uid_outside, uint32_t gid_inside, uint32_t gid_outside) {
-    struct clone_args arguments = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
     int hold[2];
     if (pipe2(hold, O_CLOEXEC) < 0) return -1;
-    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    int pidfd = -1;
+    pid_t pid = cage_clone(CLONE_NEWUSER, &pidfd, -1);
     if (pid == 0) {
         char byte;
         close(hold[1]);
@@ -60,6 +60,7 @@ int cage_idmap(uint32_t uid_inside, uint32_t uid_outside, uint32_t gid_inside, u
     int error = errno;
     close(hold[0]);
     close(hold[1]);
+    if (pidfd >= 0) close(pidfd);
     if (pid > 0) while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
     errno = error;
     return result;

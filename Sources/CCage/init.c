@@ -17,7 +17,7 @@
 
 // In this order only: a dying parent closes its files before it signals its children, so either the prctl came in time or
 // the end of the life-line is already visible. getppid() is 0 in a new PID namespace and proves nothing.
-static void tie_to_shepherd(const struct cage_ends *ends) {
+void cage_tie_to_shepherd(const struct cage_ends *ends) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) cage_fail(ends, CAGE_STAGE_LIFELINE, 0, false);
     struct pollfd line = {.fd = ends->lifeline, .events = POLLIN};
     if (poll(&line, 1, 0) != 0) _exit(0);
@@ -29,7 +29,7 @@ static void take_identity(const struct cage_order *order, const struct cage_ends
     if (setresgid(order->gid, order->gid, order->gid) < 0) cage_fail(ends, CAGE_STAGE_IDENTITY, 1, false);
     if (setresuid(order->uid, order->uid, order->uid) < 0) cage_fail(ends, CAGE_STAGE_IDENTITY, 2, false);
     // setresuid clears the death signal (prctl(2)).
-    tie_to_shepherd(ends);
+    cage_tie_to_shepherd(ends);
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) cage_fail(ends, CAGE_STAGE_IDENTITY, 3, false);
     memset(order->title, 0, order->title_size);
     static const char name[] = "claudine-init";
@@ -49,7 +49,7 @@ static int raise_loopback(void) {
     return result;
 }
 
-int cage_listen(const struct cage_listener *listener) {
+int cage_listen(const struct cage_listener *listener, const char *path) {
     static const int on = 1;
     struct sockaddr_un local = {.sun_family = AF_UNIX};
     struct sockaddr_in loopback4 = {
@@ -65,8 +65,6 @@ int cage_listen(const struct cage_listener *listener) {
         address = (const struct sockaddr *)&loopback6;
         length = sizeof loopback6;
     } else {
-        // Relative to the new root, which is the current directory while it is being built.
-        const char *path = listener->path[0] == '/' ? listener->path + 1 : listener->path;
         if (strlen(path) >= sizeof local.sun_path) {
             errno = ENAMETOOLONG;
             return -1;
@@ -93,7 +91,7 @@ static void open_network(const struct cage_order *order, const struct cage_ends 
     for (size_t i = 0; i < order->listener_count; i++) {
         const struct cage_listener *listener = &order->listeners[i];
         if (listener->kind == CAGE_LISTEN_UNIX) continue;
-        listeners[i] = cage_listen(listener);
+        listeners[i] = cage_listen(listener, NULL);
         bool no_ipv6 = errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
         if (listeners[i] < 0 && !(listener->kind == CAGE_LISTEN_LOOPBACK6 && no_ipv6))
             cage_fail(ends, CAGE_STAGE_LISTENER, i, false);
@@ -103,17 +101,23 @@ static void open_network(const struct cage_order *order, const struct cage_ends 
 // Of the caller's 128 (fs.inotify.max_user_instances), which all of their programs share: namespaces above count these too (inotify(7)).
 static const char watcher_limit[] = "32";
 
-static void limit_namespaces(const struct cage_order *order, const struct cage_ends *ends) {
+// Returns whether pid_max is the namespace's own. Before Linux 6.14 there is one for the whole machine, which only uid 0 of the
+// host may write, and that we never are.
+static bool limit_namespaces(const struct cage_order *order, const struct cage_ends *ends) {
+    bool own = true;
     if (order->pid_max > 0) {
         char text[21];
-        if (cage_write_file("/proc/sys/kernel/pid_max", text, cage_decimal(order->pid_max, text)) < 0)
-            cage_fail(ends, CAGE_STAGE_SYSCTL, 0, false);
+        if (cage_write_file("/proc/sys/kernel/pid_max", text, cage_decimal(order->pid_max, text)) < 0) {
+            if (errno != EACCES) cage_fail(ends, CAGE_STAGE_SYSCTL, 0, false);
+            own = false;
+        }
     }
     if (!order->nesting && cage_write_file("/proc/sys/user/max_user_namespaces", "0", 1) < 0)
         cage_fail(ends, CAGE_STAGE_SYSCTL, 1, false);
     // ENOENT: a kernel without inotify.
     if (cage_write_file("/proc/sys/user/max_inotify_instances", watcher_limit, sizeof watcher_limit - 1) < 0 && errno != ENOENT)
         cage_fail(ends, CAGE_STAGE_SYSCTL, 2, false);
+    return own;
 }
 
 static int32_t read_pid_max(void) {
@@ -209,6 +213,8 @@ static int watch_children(void) {
 
 static _Noreturn void watch(
     const struct cage_order *order, const struct cage_ends *ends, pid_t leader, int proc, int signals) {
+    // Without a PID namespace, which only a probe of single layers leaves out, there is nobody but the leader to wait for.
+    const bool answers_for_all = order->namespaces & CLONE_NEWPID;
     struct pollfd polls[3] = {
         {.fd = signals, .events = POLLIN},
         {.fd = ends->lifeline, .events = POLLIN},
@@ -235,7 +241,7 @@ static _Noreturn void watch(
             siginfo_t info = {0};
             if (waitid(P_PID, (id_t)leader, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != leader) continue;
             leader_gone = true;
-            uint32_t survivors = count_survivors(proc, leader);
+            uint32_t survivors = answers_for_all ? count_survivors(proc, leader) : 0;
             if (survivors > 0) {
                 // The rest of a pipeline dies a moment after its leader; that is no straggler.
                 struct timespec moment = {.tv_nsec = 10000000};
@@ -246,12 +252,12 @@ static _Noreturn void watch(
                 .kind = CAGE_MESSAGE_EXITED, .index = (uint32_t)info.si_code, .value = info.si_status, .count = survivors};
             cage_tell(ends, &message, -1);
         }
-        if (count_survivors(proc, leader) == 0) _exit(0);
+        if (!answers_for_all || count_survivors(proc, leader) == 0) _exit(0);
     }
 }
 
 _Noreturn void cage_init(struct cage_order *order, const struct cage_ends *ends, bool privileged) {
-    tie_to_shepherd(ends);
+    cage_tie_to_shepherd(ends);
     cage_await(ends, 'g');
     take_identity(order, ends, privileged);
 
@@ -261,8 +267,8 @@ _Noreturn void cage_init(struct cage_order *order, const struct cage_ends *ends,
     if ((order->namespaces & CLONE_NEWUTS) && sethostname(order->hostname, strlen(order->hostname)) < 0)
         cage_fail(ends, CAGE_STAGE_HOSTNAME, 0, false);
 
-    cage_build_mounts(order, ends, privileged, listeners);
-    limit_namespaces(order, ends);
+    if (order->namespaces & CLONE_NEWNS) cage_build_mounts(order, ends, privileged, listeners);
+    const bool own_pid_max = limit_namespaces(order, ends);
 
     for (size_t i = 0; i < order->listener_count; i++) {
         if (listeners[i] < 0) continue;
@@ -273,14 +279,15 @@ _Noreturn void cage_init(struct cage_order *order, const struct cage_ends *ends,
 
     int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (proc < 0) cage_fail(ends, CAGE_STAGE_MOUNT, order->mount_count, false);
-    struct cage_message built = {.kind = CAGE_MESSAGE_BUILT, .value = read_pid_max()};
+    struct cage_message built = {
+        .kind = CAGE_MESSAGE_BUILT, .index = own_pid_max ? 0 : 1, .value = read_pid_max()};
     if (cage_tell(ends, &built, proc) < 0) _exit(125);
 
     // Before the fork: a child that dies at once must not be missed.
     int signals = watch_children();
     if (signals < 0) cage_fail(ends, CAGE_STAGE_FORK, 1, false);
-    struct clone_args arguments = {.exit_signal = SIGCHLD};
-    pid_t leader = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    int pidfd = -1;
+    pid_t leader = cage_clone(0, &pidfd, -1);
     if (leader == 0) cage_worker(order, ends);
     if (leader < 0) cage_fail(ends, CAGE_STAGE_FORK, 0, false);
 

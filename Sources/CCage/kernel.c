@@ -119,3 +119,24 @@ int cage_refuse_call(int listener, uint32_t *call, pid_t *process) {
     out.answer.error = -EPERM;
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out) < 0 && errno != ENOENT ? -1 : 1;
 }
+
+int cage_become_unreadable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+int cage_forbid_forks(pid_t pid) {
+    const struct rlimit none = {0, 0};
+    return prlimit(pid, RLIMIT_NPROC, &none, NULL);
+}
+
+pid_t cage_dead_child(pid_t spared) {
+    siginfo_t info = {0};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == spared) return 0;
+    return info.si_pid;
+}
+
+int cage_has_ended(pid_t child, int *code, int *status) {
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) < 0) return -1;
+    *code = info.si_code;
+    *status = info.si_status;
+    return info.si_pid == child;
+}

@@ -342,7 +342,9 @@ void cage_build_mounts(struct cage_order *order, const struct cage_ends *ends, b
             listening = true;
             for (size_t n = 0; n < order->listener_count; n++) {
                 if (order->listeners[n].kind != CAGE_LISTEN_UNIX) continue;
-                listeners[n] = cage_listen(&order->listeners[n]);
+                // The new root is the current directory while it is being built.
+                const char *path = order->listeners[n].path;
+                listeners[n] = cage_listen(&order->listeners[n], path[0] == '/' ? path + 1 : path);
                 if (listeners[n] < 0) cage_fail(ends, CAGE_STAGE_LISTENER, n, false);
             }
         }

@@ -68,7 +68,7 @@ int cage_receive(const struct cage *cage, struct cage_message *message, pid_t *s
 
 int cage_release(const struct cage *cage) { return write(cage->control, "x", 1) == 1 ? 0 : -1; }
 
-static void close_pair(int pair[2]) {
+void cage_close_pair(int pair[2]) {
     if (pair[0] >= 0) close(pair[0]);
     if (pair[1] >= 0) close(pair[1]);
 }
@@ -86,7 +86,37 @@ static int write_maps(pid_t pid, const struct cage_order *order, bool privileged
     return cage_write_id_map(pid, false, order->uid, order->uid);
 }
 
+// clone3 is answered with ENOSYS or EPERM by containers that could not look at its flags (moby's default profile); clone(2)
+// is then asked for the same, without the two flags it has no room for: signal handlers are reset by the child in any case, and
+// the cgroup is joined before the child is let go.
+pid_t cage_clone(uint64_t flags, int *pidfd, int cgroup) {
+    struct clone_args arguments = {
+        .flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        .exit_signal = SIGCHLD,
+        .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
+    };
+    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (pid >= 0 || (errno != ENOSYS && errno != EPERM)) return pid;
+    pid = (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, NULL);
+    if (pid <= 0 || cgroup < 0) return pid;
+    char text[21];
+    size_t size = cage_decimal((uint64_t)pid, text);
+    int procs = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    bool joined = procs >= 0 && write(procs, text, size) == (ssize_t)size;
+    int error = errno;
+    if (procs >= 0) close(procs);
+    if (joined) return pid;
+    cage_pidfd_signal(*pidfd, SIGKILL, false);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    close(*pidfd);
+    *pidfd = -1;
+    errno = error;
+    return -1;
+}
+
 int cage_spawn(struct cage_order *order, struct cage *cage, struct cage_failure *failure) {
+    if (order->namespaces == 0) return cage_spawn_plain(order, cage, failure);
     const bool privileged = geteuid() == 0;
     int control[2] = {-1, -1}, lifeline[2] = {-1, -1}, exec_status[2] = {-1, -1};
     enum cage_stage stage = CAGE_STAGE_PREPARE;
@@ -109,15 +139,9 @@ int cage_spawn(struct cage_order *order, struct cage *cage, struct cage_failure 
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    struct clone_args arguments = {
-        .flags = order->namespaces | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | (order->cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
-        .pidfd = (uint64_t)(uintptr_t)&pidfd,
-        .exit_signal = SIGCHLD,
-        .cgroup = order->cgroup >= 0 ? (uint64_t)order->cgroup : 0,
-    };
     stage = CAGE_STAGE_CLONE;
     index = 0;
-    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    pid_t pid = cage_clone(order->namespaces, &pidfd, order->cgroup);
     if (pid == 0) {
         const struct cage_ends ends = {.control = control[1], .lifeline = lifeline[0], .exec_status = exec_status[1]};
         close(control[0]);
@@ -134,7 +158,8 @@ int cage_spawn(struct cage_order *order, struct cage *cage, struct cage_failure 
     close(lifeline[0]);
     close(exec_status[1]);
     *cage = (struct cage){
-        .init = pid, .init_pidfd = pidfd, .control = control[0], .lifeline = lifeline[1], .exec_status = exec_status[0]};
+        .init = pid, .init_pidfd = pidfd, .control = control[0], .lifeline = lifeline[1], .exec_status = exec_status[0],
+        .children = -1};
     control[1] = lifeline[0] = exec_status[1] = -1;
 
     // The supervisor must be able to prove this tree empty even if we die on the next line; until "go" nothing can run in it.
@@ -161,12 +186,12 @@ abandon:
     close(cage->lifeline);
     close(cage->exec_status);
     control[0] = lifeline[1] = exec_status[0] = -1;
-    *cage = (struct cage){.init_pidfd = -1, .control = -1, .lifeline = -1, .exec_status = -1};
+    *cage = (struct cage){.init_pidfd = -1, .control = -1, .lifeline = -1, .exec_status = -1, .children = -1};
     errno = error;
 failed:
     *failure = (struct cage_failure){.stage = (uint8_t)stage, .index = (uint16_t)index, .error = errno};
-    close_pair(control);
-    close_pair(lifeline);
-    close_pair(exec_status);
+    cage_close_pair(control);
+    cage_close_pair(lifeline);
+    cage_close_pair(exec_status);
     return -1;
 }

@@ -45,21 +45,33 @@ static void take_streams(const struct cage_order *order, const struct cage_ends 
         if (dup2(streams[i], i) < 0) cage_fail(ends, CAGE_STAGE_STREAMS, (size_t)i, false);
 }
 
-// No capability in any set, and no way to regain one: capabilities(7), "securebits".
-static void drop_capabilities(const struct cage_ends *ends) {
+// No capability in any set, and no way to regain one: capabilities(7), "securebits". An ordinary user outside of a user
+// namespace has none and may neither empty the bounding set nor set securebits (CAP_SETPCAP); what could give one back there,
+// a program with file capabilities or a set-user-ID bit, is made harmless by no_new_privs.
+static void drop_capabilities(const struct cage_order *order, const struct cage_ends *ends) {
+    const bool powerless = order->namespaces == 0;
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) cage_fail(ends, CAGE_STAGE_CAPABILITIES, 0, false);
     for (unsigned long capability = 0; capability < 64; capability++) {
         if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
+        if (errno == EPERM && powerless) break;
         if (errno == EINVAL && capability > CAP_AUDIT_READ) break;  // past this kernel's last one
         cage_fail(ends, CAGE_STAGE_CAPABILITIES, 1, false);
     }
     const unsigned long locked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP
         | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE
         | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-    if (prctl(PR_SET_SECUREBITS, locked, 0, 0, 0) < 0) cage_fail(ends, CAGE_STAGE_CAPABILITIES, 2, false);
+    if (prctl(PR_SET_SECUREBITS, locked, 0, 0, 0) < 0 && !(errno == EPERM && powerless)) cage_fail(ends, CAGE_STAGE_CAPABILITIES, 2, false);
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[2] = {0};
     if (syscall(SYS_capset, &header, none) < 0) cage_fail(ends, CAGE_STAGE_CAPABILITIES, 3, false);
+}
+
+// Without mounts the rules name the host's own paths, resolved by the supervisor: one that has become a symbolic link since is
+// not what was agreed on, and gets no rule.
+static int open_ruled(const struct cage_order *order, const char *path) {
+    if (order->namespaces != 0) return open(path, O_PATH | O_CLOEXEC);
+    struct open_how_arguments how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_PLAIN};
+    return sys_openat2(AT_FDCWD, path, &how);
 }
 
 static void restrict_paths(const struct cage_order *order, const struct cage_ends *ends) {
@@ -72,8 +84,8 @@ static void restrict_paths(const struct cage_order *order, const struct cage_end
     if (ruleset < 0) cage_fail(ends, CAGE_STAGE_LANDLOCK, 0, false);
     for (size_t i = 0; i < order->landlock_rule_count; i++) {
         const struct cage_landlock_rule *rule = &order->landlock_rules[i];
-        int fd = open(rule->path, O_PATH | O_CLOEXEC);
-        if (fd < 0 && errno == ENOENT) continue;
+        int fd = open_ruled(order, rule->path);
+        if (fd < 0 && (errno == ENOENT || (order->namespaces == 0 && (errno == EACCES || errno == ELOOP)))) continue;
         struct stat status;
         if (fd < 0 || fstat(fd, &status) < 0) cage_fail(ends, CAGE_STAGE_LANDLOCK, i + 1, false);
         // A file takes only file rights: execute, write, read, truncate, ioctl (linux/landlock.h).
@@ -155,7 +167,7 @@ _Noreturn void cage_worker(const struct cage_order *order, const struct cage_end
     take_streams(order, ends);
     if (chdir(order->working_directory) < 0) cage_fail(ends, CAGE_STAGE_CWD, 0, false);
     set_limits(order, ends);
-    drop_capabilities(ends);
+    drop_capabilities(order, ends);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) cage_fail(ends, CAGE_STAGE_NO_NEW_PRIVS, 0, false);
     restrict_paths(order, ends);
     // close_range before seccomp, which need not allow it; the control socket and exec_status close at exec.

@@ -39,6 +39,6 @@ extension PolicyError {
     static func missing(_ layer: Layer, errno: Int32, _ message: String, fix: String) -> PolicyError {
         PolicyError(
             .policy, message, hint: fix,
-            detail: ["layer": layer.rawValue, "errno": String(errno), "fix": fix])
+            detail: ["layer": layer.recordName, "errno": String(errno), "fix": fix])
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+package import ShepherdProtocol
 package import Store
 
 /// Why Claudine itself could not do its part; each leads to one reason of the contract.
@@ -15,6 +16,10 @@ package enum SupervisionError: Error, Equatable, Sendable {
     /// The kernel refused something (EMFILE, ENOMEM, EAGAIN, …).
     case resources(String, Int32)
     case file(String, Int32)
+    /// A probe of this machine ended in a way that tells nothing about it.
+    case probe(SpawnError)
+    /// What a probe needs is not there.
+    case machine(String)
 
     package var reason: Reason {
         switch self {
@@ -48,6 +53,16 @@ package enum SupervisionError: Error, Equatable, Sendable {
             Reason(
                 .spawnResources, "the kernel gave no \(what): \(Self.text(code))",
                 detail: .object(["errno": .integer(Int64(code))]))
+        case .probe(let error):
+            Reason(
+                .spawnFailed,
+                "this machine cannot be examined: step \(error.stage) failed with \(Self.text(error.errno))",
+                detail: .object([
+                    "errno": .integer(Int64(error.errno)), "stage": .string("\(error.stage)"),
+                    "index": .integer(Int64(error.index)),
+                ]))
+        case .machine(let what):
+            Reason(.spawnFailed, "this machine cannot be examined: \(what)")
         case .file(let path, let code):
             Reason(
                 .spawnFailed, "\(path) cannot be made or opened: \(Self.text(code))",

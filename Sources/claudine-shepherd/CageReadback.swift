@@ -40,10 +40,12 @@ enum CageReadback {
         let capabilities = receipt.capabilities
         guard receipt.noNewPrivileges == 1, receipt.seccompMode == (order.seccomp.isEmpty ? 0 : 2),
             capabilities.effective == 0, capabilities.permitted == 0, capabilities.inheritable == 0,
-            capabilities.bounding == 0, capabilities.ambient == 0,
+            // Emptying the bounding set takes CAP_SETPCAP; what it lets pass, no_new_privs stops.
+            capabilities.bounding == 0 || order.namespaces == 0, capabilities.ambient == 0,
             receipt.uid == order.uid, receipt.gid == order.gid, order.uid != 0,
             order.pidMax == 0 || receipt.pidMax == order.pidMax,
-            ProcReader.numbers(receipt.uidMap) == [UInt64(order.uid), UInt64(order.uid), 1]
+            order.namespaces == 0
+                || ProcReader.numbers(receipt.uidMap) == [UInt64(order.uid), UInt64(order.uid), 1]
         else { return false }
         for namespace in receipt.namespaces where order.namespaces & namespace.kind != 0 {
             guard namespace.worker != 0, namespace.worker != namespace.host else { return false }

@@ -104,6 +104,29 @@ enum ProcReader {
         return fields
     }
 
+    /// Calls for every process that /proc shows, in the order of their numbers.
+    static func forEachProcess(_ body: (Int32) -> Void) {
+        let directory = open(bytes("/proc"), below: AT_FDCWD, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return }
+        defer { _ = CCage.close(directory) }
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
+            while true {
+                let filled = cage_read_directory(directory, buffer.baseAddress, buffer.count)
+                guard filled > 0 else { return }
+                var position = 0
+                while let name = cage_next_entry(buffer.baseAddress, filled, &position) {
+                    var pid: Int32 = 0
+                    var cursor = name
+                    while cursor.pointee >= 48, cursor.pointee <= 57, pid < 1 << 24 {
+                        pid = pid * 10 + Int32(cursor.pointee - 48)
+                        cursor += 1
+                    }
+                    if pid > 0, cursor.pointee == 0 { body(pid) }
+                }
+            }
+        }
+    }
+
     /// `/proc/PID` and a suffix.
     static func path(_ pid: Int32, _ suffix: StaticString) -> Bytes {
         var path = bytes("/proc/")

@@ -5,6 +5,8 @@ internal import ShepherdProtocolEmbedded
 struct Sampler {
     /// The cage's /proc, passed out by its init; -1 before that.
     var proc: Int32 = -1
+    /// Best-effort level only: `proc` is then the host's, and these are the processes that count.
+    var tree: Tree?
     private(set) var peakMemory: UInt64 = 0
     private(set) var maxProcesses: UInt32 = 0
     private(set) var next: UInt64 = .max
@@ -84,8 +86,13 @@ struct Sampler {
         return memory
     }
 
-    /// Calls with the name of every process's directory; pid 1 is our own init.
+    /// Calls with the name of every process's directory; pid 1 is our own init, whose part the shepherd itself has in a tree.
     private func visit(_ body: (_ name: Bytes, _ isInit: Bool) -> Void) {
+        if let tree {
+            body(ProcReader.decimal(UInt64(getpid())), true)
+            for member in tree.living() { body(ProcReader.decimal(UInt64(member.pid)), false) }
+            return
+        }
         guard proc >= 0, lseek(proc, 0, SEEK_SET) == 0 else { return }
         withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 8) { buffer in
             while true {

@@ -13,7 +13,12 @@ final class Shepherd {
     private var sampler = Sampler()
     private var deniedCalls = DeniedCalls()
 
-    private var cage = CCage.cage(init: 0, init_pidfd: -1, control: -1, lifeline: -1, exec_status: -1)
+    private var cage = CCage.cage(
+        init: 0, init_pidfd: -1, control: -1, lifeline: -1, exec_status: -1, children: -1)
+    /// Best-effort level only: what an init and its PID namespace would answer for.
+    private var tree: Tree?
+    private var leaderSeen = false
+    private var nextLook = UInt64.max
     private var cgroups = TaskCgroups.none
     private var worker: Int32 = 0
     private var workerPidfd: Int32 = -1
@@ -66,7 +71,7 @@ final class Shepherd {
     // MARK: Waiting
 
     private func arm() {
-        var next = min(nextHeartbeat, sampler.next, buildDeadline, deniedCalls.next)
+        var next = min(nextHeartbeat, sampler.next, buildDeadline, deniedCalls.next, nextLook)
         if let deadline = ladder.nextDeadline { next = min(next, deadline) }
         _ = cage_timer_arm(timer, next == .max ? 0 : next)
     }
@@ -79,7 +84,7 @@ final class Shepherd {
             polls[2] = pollfd(fd: timer, events: Int16(POLLIN), revents: 0)
             polls[3] = pollfd(fd: cage.control, events: Int16(POLLIN), revents: 0)
             polls[4] = pollfd(fd: cage.exec_status, events: Int16(POLLIN), revents: 0)
-            polls[5] = pollfd(fd: cage.init_pidfd, events: Int16(POLLIN), revents: 0)
+            polls[5] = pollfd(fd: max(cage.init_pidfd, cage.children), events: Int16(POLLIN), revents: 0)
             polls[6] = pollfd(fd: capture?.waitable(.stdout) ?? -1, events: Int16(POLLIN), revents: 0)
             polls[7] = pollfd(fd: capture?.waitable(.stderr) ?? -1, events: Int16(POLLIN), revents: 0)
             polls[8] = pollfd(fd: deniedCalls.listener, events: Int16(POLLIN), revents: 0)
@@ -94,7 +99,9 @@ final class Shepherd {
             if polls[8].revents != 0 { refuseCall(polls[8].revents, at: now) }
             if polls[6].revents != 0 { takeOutput(.stdout, at: now) }
             if polls[7].revents != 0 { takeOutput(.stderr, at: now) }
-            if polls[5].revents != 0 { initEnded(at: cage_boottime()) }
+            if polls[5].revents != 0 {
+                if tree == nil { cageEnded(at: cage_boottime()) } else { lookAfterTree(at: cage_boottime()) }
+            }
         }
     }
 
@@ -113,6 +120,7 @@ final class Shepherd {
             nextHeartbeat = now.addingClamped(order.clocks.heartbeat)
             outbox.post(.heartbeat(at: now))
         }
+        if now >= nextLook { lookAfterTree(at: now) }
         if now >= sampler.next, let order {
             let (usage, broken) = sampler.sample(order.limits, at: now)
             outbox.post(.usage(usage))
@@ -222,7 +230,14 @@ final class Shepherd {
         let failure = builder.spawn(&cage)
         builder.release()
         for descriptor in [output.1, error.1, Inherited.standardInput, Inherited.handoff] { _ = close(descriptor) }
-        if let failure { fail(failure) }
+        if let failure { return fail(failure) }
+        if start.cage.namespaces == 0 {
+            let tree = Tree(leader: cage.`init`)
+            self.tree = tree
+            sampler.tree = tree
+            sampler.proc = ProcReader.open(
+                ProcReader.bytes("/proc"), below: AT_FDCWD, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        }
     }
 
     private func readCage(at now: UInt64) {
@@ -247,10 +262,17 @@ final class Shepherd {
             case CAGE_MESSAGE_BUILT.rawValue:
                 sampler.proc = descriptor
                 pidMax = UInt32(bitPattern: message.value)
+                // RLIMIT_NPROC, which is counted per user namespace, is the cap then.
+                if message.index != 0 { order?.cage.pidMax = 0 }
             case CAGE_MESSAGE_READY.rawValue:
                 if descriptor >= 0 { deniedCalls.listen(on: descriptor) }
                 verify(sender, at: now)
-            case CAGE_MESSAGE_EXITED.rawValue: leaderExited(message, at: now)
+            case CAGE_MESSAGE_EXITED.rawValue:
+                let end: ProcessEnd =
+                    message.index == UInt32(CLD_EXITED)
+                    ? .exited(code: UInt8(truncatingIfNeeded: message.value))
+                    : .signalled(UInt8(truncatingIfNeeded: message.value))
+                leaderExited(end, survivors: message.count, at: now)
             default: break
             }
         }
@@ -308,7 +330,7 @@ final class Shepherd {
                     startTime: ProcReader.startTime(of: worker), at: now, setup: now - receivedAt)))
     }
 
-    private func leaderExited(_ message: cage_message, at now: UInt64) {
+    private func leaderExited(_ end: ProcessEnd, survivors: UInt32, at now: UInt64) {
         guard exit == nil, !spawnFailed else { return }
         guard releasedAt > 0 || ladder.reason != .none else {
             // Killed by its own filter or by the kernel before it could become the program: that is not the program's end.
@@ -318,13 +340,9 @@ final class Shepherd {
             // It was quicker than the news of its exec.
             hasStarted(at: now)
         }
-        let end: ProcessEnd =
-            message.index == UInt32(CLD_EXITED)
-            ? .exited(code: UInt8(truncatingIfNeeded: message.value))
-            : .signalled(UInt8(truncatingIfNeeded: message.value))
         noteMemoryEnd(at: now)
-        note(exit: end, survivors: message.count, at: now)
-        perform(ladder.leaderExited(survivors: message.count, at: now), at: now)
+        note(exit: end, survivors: survivors, at: now)
+        perform(ladder.leaderExited(survivors: survivors, at: now), at: now)
     }
 
     /// The kernel ends what passes the cgroup's limit; that is our limit's doing, and not the program's.
@@ -347,15 +365,49 @@ final class Shepherd {
         outbox.post(.exit(facts))
     }
 
-    /// The init is dead and with it, by the kernel's own rule, everything in its PID namespace (pid_namespaces(7)).
-    private func initEnded(at now: UInt64) {
+    /// Without an init: the leader's end is looked for, and what is left of its tree once that has ended or must end.
+    private func lookAfterTree(at now: UInt64) {
+        // A signalfd gives 128 bytes at a time or none (signalfd(2)); that there was one is all that counts.
+        withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { buffer in
+            while cage.children >= 0, read(cage.children, buffer.baseAddress, 128) > 0 {}
+        }
+        readCage(at: now)
+        guard var tree else { return }
+        if !leaderSeen, let end = tree.leaderEnd() {
+            leaderSeen = true
+            var survivors = tree.survivors()
+            if survivors > 0 {
+                // The rest of a pipeline dies a moment after its leader; that is no straggler.
+                usleep(10_000)
+                survivors = tree.survivors()
+            }
+            leaderExited(end, survivors: survivors, at: now)
+        }
+        guard leaderSeen || killedAt > 0 else { return tree.reapOrphans() }
+        if killedAt > 0 { tree.sweep() }
+        let isEmpty = order.map { tree.isEmpty(nonce: $0.nonce) } ?? false
+        self.tree = tree
+        if isEmpty, !cgroups.isPopulated { return cageEnded(at: cage_boottime()) }
+        // A sweep comes again at once, and more seldom where something does not die for a while.
+        let pause = killedAt == 0 ? Self.lookPause : min(max((now - killedAt) / 8, Self.sweepPause), Self.lookPause)
+        nextLook = cage_boottime() + pause
+    }
+
+    /// Nothing of the attempt is left. With an init by the kernel's own rule: it is dead, and with it everything in its PID
+    /// namespace (pid_namespaces(7)).
+    private func cageEnded(at now: UInt64) {
         readCage(at: now)
         var status: Int32 = 0
         var usage = rusage()
         while wait4(cage.`init`, &status, 0, &usage) < 0, cage_errno() == EINTR {}
-        for descriptor in [cage.init_pidfd, cage.lifeline, cage.control, cage.exec_status] where descriptor >= 0 {
+        // The orphans were our own children, and not the leader's.
+        if tree != nil { _ = getrusage(__rusage_who_t(RUSAGE_CHILDREN.rawValue), &usage) }
+        nextLook = .max
+        for descriptor in [cage.init_pidfd, cage.lifeline, cage.control, cage.exec_status, cage.children]
+        where descriptor >= 0 {
             _ = close(descriptor)
         }
+        cage.children = -1
         cage.init_pidfd = -1
         cage.lifeline = -1
         cage.control = -1
@@ -423,6 +475,7 @@ final class Shepherd {
         if killedAt == 0 { killedAt = now }
         if cage.init_pidfd >= 0 { _ = cage_pidfd_signal(cage.init_pidfd, SIGKILL, false) }
         cgroups.kill()
+        if tree != nil { nextLook = now }
     }
 
     private func fail(_ stage: SpawnStage) {
@@ -433,7 +486,7 @@ final class Shepherd {
         guard !spawnFailed else { return }
         spawnFailed = true
         outbox.post(.spawnError(error))
-        if cage.init_pidfd >= 0 {
+        if cage.init_pidfd >= 0 || tree != nil {
             kill(at: cage_boottime())
         } else {
             receipt?.enter(.armed)
@@ -474,6 +527,10 @@ final class Shepherd {
         _ = cage_set_nonblocking(pair[0])
         return UInt64(max(cage_pipe_size(pair[0], Int32(size)), 0))
     }
+
+    /// Nanoseconds between looks at a tree whose leader is gone, and between sweeps.
+    private static let lookPause: UInt64 = 20_000_000
+    private static let sweepPause: UInt64 = 2_000_000
 
     private func microseconds(_ time: timeval) -> UInt64 { UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_usec) }
 }

@@ -62,13 +62,28 @@ struct TaskCgroups {
         return (ProcReader.numbers(line).first ?? 0) > 0
     }
 
-    /// SIGKILL to all of it at once (cgroup.kill, Linux 5.14).
+    /// Whether something is in the v2 one; what cannot be seen is taken to be empty.
+    var isPopulated: Bool {
+        guard unified >= 0, let events = ProcReader.read(ProcReader.bytes("cgroup.events"), below: unified),
+            let line = ProcReader.field("populated", of: events)
+        else { return false }
+        return ProcReader.numbers(line).first == 1
+    }
+
+    /// SIGKILL to all of it at once (cgroup.kill, Linux 5.14); before that it is kept from forking and running, so that it can be
+    /// killed one by one.
     func kill() {
-        guard unified >= 0 else { return }
-        let file = cage_open_at(unified, "cgroup.kill", O_WRONLY | O_CLOEXEC, 0)
-        guard file >= 0 else { return }
-        _ = write(file, "1", 1)
-        _ = close(file)
+        guard unified >= 0, !tell("cgroup.kill", "1") else { return }
+        _ = tell("pids.max", "0")
+        _ = tell("cgroup.freeze", "1")
+    }
+
+    /// - Returns: false where there is no such file.
+    private func tell(_ name: StaticString, _ text: StaticString) -> Bool {
+        let file = ProcReader.open(ProcReader.bytes(name), below: unified, flags: O_WRONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { _ = close(file) }
+        return write(file, text.utf8Start, text.utf8CodeUnitCount) > 0
     }
 
     /// Once nothing is in them any more.

@@ -34,7 +34,7 @@ extension HostFacts {
         var top = Dictionary(uniqueKeysWithValues: directories.map { ($0, Entry.directory) })
         for name in ["bin", "sbin", "lib", "lib64"] { top[name] = .link("usr/" + name) }
         return HostFacts(
-            landlockABI: landlock, hasOwnPidMax: true, home: home, top: top,
+            landlockABI: landlock, home: home, top: top,
             privateDirectories: ["/tmp", "/var/tmp", "/run", "/home", "/root", "/mnt", "/srv"],
             resolver: "/run/resolve/stub.conf", hostKeys: ["/etc/ssh/example_key"], hardLimits: [:])
     }
@@ -212,12 +212,10 @@ extension CageRequest {
     @Test func noLimitIsAboveTheCallers() throws {
         var host = HostFacts.example(home: "/root")
         host.hardLimits = [ResourceName.openFiles: 1_024, ResourceName.fileSize: 1 << 20]
-        host.hasOwnPidMax = false
         let order = try CageCompiler().compile(
             builtIn("permissive"), for: .example(workspace: "/w/x", state: "/root/s"), host: host)
         #expect(order.rlimits.first { $0.resource == ResourceName.openFiles }?.hard == 1_024)
         #expect(order.rlimits.first { $0.resource == ResourceName.fileSize }?.hard == 1 << 20)
-        #expect(order.pidMax == 0)
     }
 
     @Test(

@@ -97,6 +97,7 @@ struct cage_landlock_rule {
 };
 
 struct cage_order {
+    // CLONE_NEW* bits; 0 is the best-effort level, where nothing is mounted and the worker is the shepherd's own child.
     uint64_t namespaces;
     uint32_t uid;
     uint32_t gid;
@@ -159,11 +160,14 @@ struct cage {
     int lifeline;
     // Readable at EOF once the worker has executed its program (or is gone).
     int exec_status;
+    // Best-effort level only: a signalfd for SIGCHLD. `init` is then the worker itself and `init_pidfd` -1.
+    int children;
 };
 
 enum cage_message_kind {
     CAGE_MESSAGE_FAILED = 1,
-    // The file system stands; carries a descriptor of the cage's /proc, value = kernel.pid_max as read back.
+    // The file system stands; carries a descriptor of the cage's /proc, value = kernel.pid_max as read back,
+    // index = 1 where this kernel has only one for the whole machine.
     CAGE_MESSAGE_BUILT = 2,
     // The worker waits for leave to exec; sender = its host pid. Carries the listener of its filter, where it has one.
     CAGE_MESSAGE_READY = 3,

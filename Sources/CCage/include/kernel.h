@@ -39,9 +39,17 @@ int cage_timer(void);
 int cage_timer_arm(int timer, uint64_t boottime);
 // PR_SET_CHILD_SUBREAPER (prctl(2)).
 int cage_become_subreaper(void);
+// PR_SET_DUMPABLE 0 (prctl(2)): other processes of this user can neither trace us nor read our memory and environment.
+int cage_become_unreadable(void);
 // pidfd_send_signal(2); with `group`, PIDFD_SIGNAL_PROCESS_GROUP (Linux 6.9), and -1 with EINVAL before that.
 int cage_pidfd_signal(int pidfd, int signal, bool group);
 int cage_pidfd_open(pid_t pid);
+// RLIMIT_NPROC 0 for another process of this user (prlimit(2)): it and whatever it starts can start nothing more.
+int cage_forbid_forks(pid_t pid);
+// A child that is dead and not yet reaped, 0 for none; where `spared` is the first of them it hides the others.
+pid_t cage_dead_child(pid_t spared);
+// 1 with waitid(2)'s si_code and si_status once the child has ended, which stays unreaped; 0 before, -1 with errno.
+int cage_has_ended(pid_t child, int *code, int *status);
 // Entries of a directory as getdents64(2) lays them out; `position` walks one buffer, NULL at its end.
 ssize_t cage_read_directory(int fd, void *buffer, size_t size);
 const char *cage_next_entry(const void *buffer, size_t filled, size_t *position);

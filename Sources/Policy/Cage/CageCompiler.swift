@@ -10,9 +10,12 @@ package struct CageCompiler: Sendable {
     /// The cage order; `cgroup` is left empty, for it is the supervisor that makes one.
     ///
     /// Throws `refused.policy` where a mechanism the policy requires is missing or where its paths contradict the request.
+    ///
+    /// - Parameter missing: what this machine was found not to give; none of it a foundation of the cage.
     package func compile(
-        _ policy: Policy, for request: CageRequest, host: HostFacts
+        _ policy: Policy, for request: CageRequest, host: HostFacts, missing: MissingLayers = MissingLayers()
     ) throws(PolicyError) -> CageOrder {
+        for layer in missing.layers where policy.refuses(layer) { throw missing.refusal(of: layer, by: policy) }
         guard request.workerUid != 0, request.workerGid != 0 else {
             throw .missing(
                 .userNamespace, errno: 0, "the worker would run as uid or gid 0 of this machine",
@@ -20,19 +23,27 @@ package struct CageCompiler: Sendable {
         }
         let plan = try MountPlan(policy: policy, request: request, host: host)
         var order = CageOrder()
-        order.namespaces = Self.namespaces(policy)
+        order.namespaces = Self.namespaces(policy) & ~missing.namespaces
         order.uid = request.workerUid
         order.gid = request.workerGid
         order.hostname = Bytes(request.hostname.utf8)
-        order.pidMax = host.hasOwnPidMax ? UInt32(max(policy.limits.processes, Self.leastPidMax)) : 0
+        order.pidMax = UInt32(max(policy.limits.processes, Self.leastPidMax))
         order.nesting = policy.process.nestedSandbox
         order.mounts = plan.steps
-        order.listeners = Self.listeners(policy, request)
+        let hasNetwork = policy.network.mode != .open && missing[.networkNamespace] == nil
+        order.listeners = Self.listeners(policy, request).filter { hasNetwork || $0.kind == .unix }
         order.rlimits = ResourceLimits.limits(of: policy, host: host)
         order.oomScoreAdjust = Int32(policy.process.oomScoreAdj)
         order.nice = Int32(policy.process.nice)
         order.landlock = try LandlockCompiler(policy: policy, plan: plan, host: host).order()
-        order.seccomp = try seccomp(policy)
+        guard policy.network.mode != .open, !hasNetwork else {
+            if missing[.seccomp] == nil { order.seccomp = try seccomp(policy) }
+            return order
+        }
+        // The host's network is there: sockets that lead to it must not be.
+        guard missing[.seccomp] == nil else { throw missing.refusal(of: .networkNamespace, by: policy) }
+        order.seccomp = try UnixSocketsOnly.filter(of: policy, nested: policy.process.nestedSandbox, in: cache)
+        if policy.landlock.mode != .off, host.landlockABI >= 4 { order.landlock.handledNetwork = LandlockRights.tcp }
         return order
     }
 

@@ -61,6 +61,13 @@ package struct CageEnvironment: Equatable, Sendable {
         }
     }
 
+    /// The same where nothing is mounted and the cage's own places are elsewhere.
+    package mutating func move(to places: BestEffortPlaces) {
+        variables["HOME"] = places.home
+        variables["TMPDIR"] = places.temporary
+        for (name, value) in variables where value == CagePaths.gatewaySocket { variables[name] = places.socket }
+    }
+
     /// `NAME=value`, sorted.
     package var entries: [Bytes] {
         variables.sorted { $0.key < $1.key }.map { Bytes("\($0.key)=\($0.value)".utf8) }

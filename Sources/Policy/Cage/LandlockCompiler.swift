@@ -21,6 +21,9 @@ enum LandlockRights {
     /// LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL, ABI 6.
     static let scopes: UInt64 = 3
 
+    /// LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP, ABI 4.
+    static let tcp: UInt64 = 3
+
     static let read = readFile | readDirectory
     static let use = read | execute
     static let write = (use | writeFile | change | refer | truncate) & ~makeDevice

@@ -105,7 +105,7 @@ struct MountPlan {
 
 extension MountPlan {
     /// What of `/` an empty root is given: programs, libraries and configuration, on NixOS and Guix too.
-    private static let systemNames = [
+    static let systemNames = [
         "usr", "etc", "opt", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix", "gnu",
     ]
 

@@ -12,8 +12,6 @@ package struct HostFacts: Equatable, Sendable {
 
     /// 0 where the kernel has no Landlock or it is not switched on.
     package var landlockABI: Int
-    /// Whether `kernel.pid_max` belongs to the PID namespace (Linux 6.14).
-    package var hasOwnPidMax: Bool
     /// The caller's real home, canonical; nil where there is none, or where it is `/`.
     package var home: String?
     /// Directories and links directly below `/`, by name.
@@ -28,11 +26,10 @@ package struct HostFacts: Equatable, Sendable {
     package var hardLimits: [UInt32: UInt64]
 
     package init(
-        landlockABI: Int, hasOwnPidMax: Bool, home: String?, top: [String: Entry], privateDirectories: [String],
+        landlockABI: Int, home: String?, top: [String: Entry], privateDirectories: [String],
         resolver: String?, hostKeys: [String], hardLimits: [UInt32: UInt64]
     ) {
         self.landlockABI = landlockABI
-        self.hasOwnPidMax = hasOwnPidMax
         self.home = home
         self.top = top
         self.privateDirectories = privateDirectories
@@ -53,17 +50,9 @@ package struct HostFacts: Equatable, Sendable {
         }
         let abi = claudine_landlock_abi()
         return HostFacts(
-            landlockABI: abi > 0 ? abi : 0, hasOwnPidMax: kernelRelease().map { $0 >= (6, 14) } ?? false,
-            home: canonical == "/" ? nil : canonical, top: topLevel(), privateDirectories: places,
-            resolver: RealPath.resolve("/etc/resolv.conf"), hostKeys: sshHostKeys(), hardLimits: ownHardLimits())
-    }
-
-    private static func kernelRelease() -> (Int, Int)? {
-        var name = utsname()
-        guard uname(&name) == 0 else { return nil }
-        let release = withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
-        return numbers.count == 2 ? (numbers[0], numbers[1]) : nil
+            landlockABI: abi > 0 ? abi : 0, home: canonical == "/" ? nil : canonical, top: topLevel(),
+            privateDirectories: places, resolver: RealPath.resolve("/etc/resolv.conf"), hostKeys: sshHostKeys(),
+            hardLimits: ownHardLimits())
     }
 
     private static func topLevel() -> [String: Entry] {

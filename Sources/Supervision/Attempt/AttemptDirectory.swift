@@ -1,4 +1,5 @@
 import Glibc
+import Policy
 import ShepherdProtocol
 import Store
 
@@ -18,6 +19,9 @@ struct AttemptDirectory {
         try makeDirectory(directory.path)
         let receipt = ReceiptFile(fence: UInt64(claim.fence), nonce: claim.nonce)
         try directory.write(.init(path: "receipt", bytes: receipt.encoded, mode: 0o600))
+        if prepared.order.cage.namespaces == 0 {
+            for name in BestEffortPlaces.directories { try makeDirectory("\(directory.path)/\(name)") }
+        }
         for file in prepared.files { try directory.write(file) }
         if case .bytes(let bytes) = prepared.standardInput {
             try directory.write(.init(path: "stdin", bytes: bytes, mode: 0o600))

@@ -117,6 +117,9 @@ package struct AttemptRunner {
         }
     }
 
+    /// There is no PID namespace that ends with its init.
+    private var isBestEffort: Bool { prepared.order.cage.namespaces == 0 }
+
     // MARK: Before START
 
     private mutating func launch() throws(SupervisionError) {
@@ -129,6 +132,7 @@ package struct AttemptRunner {
         let process = try ShepherdProcess.start(path: path, title: claim.taskID.text, inheriting: inheritance)
         Trace.mark("shepherd.spawned")
         shepherd = process.pid
+        if isBestEffort { OrphanSweep.begin(shepherd) }
         let post = post
         let link = process.connect { event in post.yield(.shepherd(event)) }
         self.link = link
@@ -262,6 +266,7 @@ package struct AttemptRunner {
             try checkStop()
         case .spawnError(let error):
             facts.neverRan = SpawnFailure.reason(error, prepared)
+            if facts.neverRan?.code == .refusedPolicy { Machine.forget(store.paths) }
             return true
         case .output:
             transcriptPump?.poke()
@@ -388,7 +393,13 @@ package struct AttemptRunner {
         kill(shepherd, SIGKILL)
         let pidfd = initPidfd
         let nonce = claim.nonce
+        let (shepherd, isBestEffort, cgroups) = (shepherd, isBestEffort, prepared.cgroups)
+        if isBestEffort { OrphanSweep.end(shepherd) }
         let gone = await Background.run { () -> Bool in
+            if isBestEffort {
+                for path in cgroups.paths { Cgroups.end(path) }
+                guard OrphanSweep.sweep(after: shepherd) else { return false }
+            }
             if pidfd >= 0 {
                 var wait = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
                 while poll(&wait, 1, 30_000) < 0, errno == EINTR {}
@@ -411,6 +422,7 @@ package struct AttemptRunner {
     /// It has nothing left to do; one that does not go (because somebody has stopped it) is not waited for.
     private func reap() async {
         let pid = shepherd
+        OrphanSweep.end(pid)
         await Background.run {
             let pidfd = cage_pidfd_open(pid)
             if pidfd >= 0 {

@@ -29,6 +29,8 @@ package struct ForegroundRun: Sendable {
             return Result(record: try store.refuse(spec, error.reason), hint: error.hint)
         }
         Trace.mark("prepared")
+        let observer = observer(prepared)
+        if let warning = prepared.degradation { observer.onNotice?(warning) }
         let wish = LocalWish()
         // Before the row exists, so that no signal finds its default action.
         let signals = StopSignals { [store] number, isRepeated in
@@ -50,7 +52,7 @@ package struct ForegroundRun: Sendable {
             prepared.spec, id: id, frozen: prepared.frozen, instance: instance.identity)
         Trace.mark("store.claim")
         var runner = AttemptRunner(
-            store: store, claim: claim, prepared: prepared, observer: observer(prepared),
+            store: store, claim: claim, prepared: prepared, observer: observer,
             bell: instance.bell.descriptor, wish: wish)
         let outcome: StoreError?
         do throws(StoreError) {

@@ -12,6 +12,9 @@ struct Cgroups: Equatable {
     /// v1 directories by controller (`memory`, `cpu`).
     var legacy: [String: String] = [:]
 
+    /// The v2 one has cgroup.kill (Linux 5.14), which nothing in it escapes.
+    var endsAll = false
+
     /// Every directory, absolute.
     var paths: [String] { [unified].compactMap { $0 } + controllers }
     /// Those of v1, in a fixed order.
@@ -27,6 +30,7 @@ struct Cgroups: Equatable {
         var found = Cgroups()
         if let parent = directory(of: "", mounts, own), access(parent, W_OK) == 0 {
             found.unified = "\(parent)/\(name)"
+            found.endsAll = access("\(parent)/cgroup.kill", W_OK) == 0
             found.delegated = Set(
                 (text("\(parent)/cgroup.subtree_control") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
         }

@@ -62,7 +62,7 @@ package struct Preparation: Sendable {
         spec.workspace = try refusing { () throws(PolicyError) in
             try WorkspaceCheck.canonical(spec.workspace, home: caller.home, stateDirectory: paths.directory)
         }
-        let work = try work(of: spec, id: id, request)
+        var work = try work(of: spec, id: id, request)
         var environment = try refusing { () throws(PolicyError) in
             try CageEnvironment(policy: policy, caller: caller.environment, requests: request.variables)
         }
@@ -72,12 +72,17 @@ package struct Preparation: Sendable {
         order.clocks = policy.clocks
         order.output = policy.outputOrder
         order.limits = policy.limitOrder
+        let identity = WorkerIdentity.of(task: id, workspace: spec.workspace)
+        let containment = try contain(policy, spec, identity, id, work)
+        order.cage = containment.order
+        if let places = containment.places {
+            environment.move(to: places)
+            work.move(to: places)
+        }
         order.candidates = candidates(work.program, policy)
         order.arguments = work.arguments.map { Bytes($0.utf8) }
         order.environment = environment.entries
         order.workingDirectory = Bytes(spec.workspace.utf8)
-        let identity = WorkerIdentity.of(task: id, workspace: spec.workspace)
-        order.cage = try cage(of: policy, spec, identity, id, work)
         let cgroups = Cgroups.available(task: id, attempt: 1, for: policy)
         if let unified = cgroups.unified { order.cage.cgroup = Bytes(unified.utf8) }
         order.cage.controllers = cgroups.controllers.map { Bytes($0.utf8) }
@@ -85,7 +90,8 @@ package struct Preparation: Sendable {
         if cgroups.limitsMemory { order.limits.memory = .max }
 
         return PreparedAttempt(
-            taskID: id, spec: spec, frozen: frozen(policy, (digest, effective), order, work), order: order,
+            taskID: id, spec: spec,
+            frozen: frozen(policy, (digest, effective), order, containment.degraded, cgroups, work), order: order,
             policy: policy, cgroups: cgroups, unguardedNames: unguarded(policy, spec.workspace),
             format: work.format, standardInput: work.standardInput, files: accounts(identity) + work.files,
             gateway: try gateway(policy))
@@ -102,6 +108,15 @@ package struct Preparation: Sendable {
         var materialised: [MaterialisedFile] = []
         var standardInput: PreparedAttempt.StandardInput
         var format: AgentDefinition.ResultFormat?
+
+        /// Without mounts the agent finds its files where they were written.
+        mutating func move(to places: BestEffortPlaces) {
+            for file in materialised {
+                let path = "\(places.files)/\(file.name)"
+                arguments = arguments.map { $0.replacing(file.path, with: path) }
+                if program == file.path { program = path }
+            }
+        }
 
         var files: [PreparedAttempt.AttemptFile] {
             materialised.map { .init(path: "files/\($0.name)", bytes: $0.bytes, mode: 0o555) }
@@ -155,27 +170,29 @@ package struct Preparation: Sendable {
         return policy.environment.path.map { Bytes("\($0)/\(program)".utf8) }
     }
 
-    private func cage(
-        of policy: Policy, _ spec: TaskSpec, _ identity: WorkerIdentity, _ id: TaskID, _ work: Work
-    ) throws(Refusal) -> CageOrder {
+    private func contain(
+        _ policy: Policy, _ spec: TaskSpec, _ identity: WorkerIdentity, _ id: TaskID, _ work: Work
+    ) throws(Refusal) -> Containment {
         let attempt = paths.attempt(id, 1)
+        let home = paths.home(spec.homeOf ?? id)
         let request = CageRequest(
-            workspace: spec.workspace, home: paths.home(spec.homeOf ?? id), passwd: "\(attempt)/etc/passwd",
-            group: "\(attempt)/etc/group", workerUid: identity.uid, workerGid: identity.gid,
-            stateDirectory: paths.directory, programs: work.visible)
-        var order = try refusing { () throws(PolicyError) in
-            try CageCompiler(cache: SeccompCache(directory: "\(paths.directory)/seccomp"))
-                .compile(policy, for: request, host: HostFacts.current(home: caller.home))
-        }
+            workspace: spec.workspace, home: home, passwd: "\(attempt)/etc/passwd", group: "\(attempt)/etc/group",
+            workerUid: identity.uid, workerGid: identity.gid, stateDirectory: paths.directory, programs: work.visible)
+        let plan = ContainmentPlan(
+            policy: policy, request: request, places: BestEffortPlaces(home: home, attempt: attempt), home: caller.home,
+            cache: SeccompCache(directory: "\(paths.directory)/seccomp")
+        ) { () throws(SupervisionError) in try Machine.current(paths) }
+        var containment = try plan.decide()
+        guard containment.places == nil else { return containment }
         // Shown before the skeleton around them is made read-only.
-        let place = order.mounts.firstIndex { $0.kind == .seal } ?? order.mounts.endIndex
-        order.mounts.insert(
+        let mounts = containment.order.mounts
+        containment.order.mounts.insert(
             contentsOf: work.materialised.map { file in
                 MountStep(
                     .bind, flags: .readOnly, source: Bytes("\(attempt)/files/\(file.name)".utf8),
                     target: Bytes(file.path.utf8))
-            }, at: place)
-        return order
+            }, at: mounts.firstIndex { $0.kind == .seal } ?? mounts.endIndex)
+        return containment
     }
 
     /// What the mounts of a writable workspace cannot protect.
@@ -207,20 +224,22 @@ package struct Preparation: Sendable {
     }
 
     private func frozen(
-        _ policy: Policy, _ recorded: (digest: String, json: String), _ order: StartOrder, _ work: Work
+        _ policy: Policy, _ recorded: (digest: String, json: String), _ order: StartOrder, _ degraded: [String],
+        _ cgroups: Cgroups, _ work: Work
     ) -> FrozenAttempt {
         let names = order.environment.map { String(decoding: $0.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) }
-        var layers = order.cage.layers.map(\.recordName)
-        let cgroups = ([order.cage.cgroup] + order.cage.controllers).filter { !$0.isEmpty }
-        if !cgroups.isEmpty { layers.append("cgroup") }
+        var layers = order.cage.layers.map(\.recordName).filter { !degraded.contains($0) }
+        let cgroupPaths = ([order.cage.cgroup] + order.cage.controllers).filter { !$0.isEmpty }
+        if !cgroupPaths.isEmpty { layers.append("cgroup") }
         var limits = policy.recordLimits
         let watched = order.limits.memory != .max
         if policy.limits.memory.value != nil { limits["memoryEnforcement"] = watched ? "watchdog" : "cgroup" }
         var frozen = FrozenAttempt(
-            policyName: policy.name, policyDigest: recorded.digest, policyJSON: recorded.json, containment: "kernel",
-            layers: layers, degraded: [], limits: limits, argv: work.arguments, environmentNames: names,
+            policyName: policy.name, policyDigest: recorded.digest, policyJSON: recorded.json,
+            containment: order.cage.namespaces != 0 ? "kernel" : cgroups.endsAll ? "cgroup" : "bestEffort",
+            layers: layers, degraded: degraded, limits: limits, argv: work.arguments, environmentNames: names,
             resultFormat: work.format?.rawValue)
-        if !cgroups.isEmpty { frozen.cgroups = cgroups.map { String(decoding: $0, as: UTF8.self) } }
+        if !cgroupPaths.isEmpty { frozen.cgroups = cgroupPaths.map { String(decoding: $0, as: UTF8.self) } }
         return frozen
     }
 }

@@ -23,6 +23,14 @@ package struct PreparedAttempt: Sendable {
     /// nil when the policy leaves the agent without one.
     package var gateway: GatewayConfiguration?
 
+    /// The sentence for whoever runs a task that is held less firmly than its policy wants; nil where it is not.
+    var degradation: String? {
+        guard !frozen.degraded.isEmpty else { return nil }
+        let level = order.cage.namespaces == 0 ? "without a cage" : "in a weaker cage"
+        return "warning: policy '\(policy.name)' runs \(level) here (\(frozen.containment)), missing "
+            + "\(frozen.degraded.joined(separator: ", ")); claudine doctor shows the fix"
+    }
+
     package enum StandardInput: Sendable, Equatable {
         case none
         case bytes([UInt8])
