@@ -529,7 +529,7 @@ final class Shepherd {
     }
 
     /// Nanoseconds between looks at a tree whose leader is gone, and between sweeps.
-    private static let lookPause: UInt64 = 20_000_000
+    private static let lookPause: UInt64 = 40_000_000
     private static let sweepPause: UInt64 = 2_000_000
 
     private func microseconds(_ time: timeval) -> UInt64 { UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_usec) }
