@@ -95,6 +95,18 @@ import Testing
         #expect(refusal { try library.load(path) }?.hint == "chmod go-w \(path)")
     }
 
+    @Test(arguments: [0o775, 0o757, 0o777] as [mode_t])
+    func directoriesOthersCanWriteAreRefused(mode: mode_t) throws {
+        try directory.write("d/mine.toml", text("mine"))
+        let inner = directory.path + "/d"
+        #expect(chmod(inner, mode) == 0)
+        let library = PolicyLibrary(directories: [inner])
+        #expect(refusal { try library.load("mine") }?.hint == "chmod go-w \(inner)")
+        #expect(refusal { try library.load(inner + "/mine.toml") }?.hint == "chmod go-w \(inner)")
+        #expect(chmod(inner, mode | 0o1000) == 0)
+        #expect(try library.load("mine").policy.name == "mine")
+    }
+
     @Test func linksAndOtherKindsOfFilesAreRefused() throws {
         let path = try directory.write("mine.toml", text("mine"))
         let link = directory.path + "/link.toml"

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Policy
@@ -71,7 +72,16 @@ import Testing
             bound: "kill, report, eperm", found: "allow"),
         Mistake(replace: "read = []", with: "read = [\"data\"]", key: "filesystem.read", bound: "/", found: "data"),
         Mistake(
-            replace: "read = []", with: "read = [\"/a/../b\"]", key: "filesystem.read", bound: "..", found: "/a/../b"),
+            replace: "read = []", with: "read = [\"/a/../../b\"]", key: "filesystem.read", bound: "..",
+            found: "/a/../../b"),
+        Mistake(replace: "read = []", with: "read = [\"~/..\"]", key: "filesystem.read", bound: "..", found: "~/.."),
+        Mistake(
+            replace: "read = []", with: "read = [\"/usr/a\", \"//usr/./b/../a/\"]", key: "filesystem.read",
+            bound: "once", found: "/usr/a"),
+        Mistake(
+            replace: "read = []", with: "read = { add = [\"/a\"] }", key: "filesystem.read", bound: "a list",
+            found: "table"),
+        Mistake(replace: "read = []", with: "read = \"/a\"", key: "filesystem.read", bound: "add", found: "string"),
         Mistake(replace: "read = []", with: "read = [\"/\"]", key: "filesystem.read", bound: "everything", found: "/"),
         Mistake(
             replace: "read = []", with: "read = [{ path = \"/a\", option = true }]", key: "filesystem.read.option",
@@ -97,7 +107,7 @@ import Testing
             bound: "given", found: ""),
         Mistake(
             replace: "mode = \"direct\"", with: "mode = \"review\"", key: "workspace.mode",
-            bound: "direct, readonly, scratch", found: "review"),
+            bound: "scratch, readonly, direct", found: "review"),
         Mistake(
             replace: "protect = [\"@exec-on-open\"]", with: "protect = [\"../x\"]", key: "workspace.protect",
             bound: "..", found: "../x"),
@@ -257,6 +267,73 @@ import Testing
             let needed = Layer.allCases.filter(try builtIn(name).refuses)
             #expect(needed == [.noCapabilities, .noNewPrivileges, .seccomp, .resourceLimits])
         }
+    }
+
+    private func derived(_ lines: String) -> String {
+        "schema = 1\nname = \"a\"\ndescription = \"\"\nextends = \"strict\"\n" + lines
+    }
+
+    @Test(arguments: ["/x/y", "/x/y/", "/x/y/.", "//x//y", "/x/./y", "/x/z/../y", "/q/../x/y//"])
+    func aPathHasOneText(spelling: String) throws {
+        let policy = try load(
+            derived(
+                "[filesystem]\nread = [\"\(spelling)\"]\nwrite = [{ path = \"\(spelling)\" }]\ndeny = [\"\(spelling)\"]\n"
+            ))
+        #expect(policy.filesystem.read == [PathGrant(path: "/x/y")])
+        #expect(policy.filesystem.write == [PathGrant(path: "/x/y")])
+        #expect(policy.filesystem.deny == ["/x/y"])
+    }
+
+    @Test(arguments: [("~", "~"), ("~/", "~"), ("~/.", "~"), ("~/a/../b", "~/b"), ("~//b/", "~/b")])
+    func theHomeToo(spelling: String, path: String) throws {
+        #expect(try load(derived("[filesystem]\ndeny = [\"\(spelling)\"]\n")).filesystem.deny == [path])
+    }
+
+    @Test(arguments: [".git", ".git/", "./.git", "a/../.git", ".git//."])
+    func namesBelowTheWorkspaceToo(spelling: String) throws {
+        #expect(try load(derived("[workspace]\nprotect = [\"\(spelling)\"]\n")).workspace.protect == [".git"])
+    }
+
+    /// `..` behind a link leads elsewhere for the kernel than for the reader.
+    @Test func backOutOfALinkIsRefused() throws {
+        let directory = try TemporaryDirectory()
+        #expect(symlink("/usr/bin", directory.path + "/link") == 0)
+        let text = "[filesystem]\nread = [\"\(directory.path)/link/../x\"]\n"
+        #expect(refusal { try load(derived(text)) }?.detail["bound"]?.contains("symbolic link") == true)
+    }
+
+    @Test func listsAreReplacedOrChanged() throws {
+        let strict = try builtIn("strict")
+        func inherit(_ value: String) throws -> [String] {
+            try load(derived("[environment]\ninherit = \(value)\n")).environment.inherit
+        }
+        #expect(try inherit("[\"A\"]") == ["A"])
+        #expect(try inherit("{ add = [\"A\"] }") == strict.environment.inherit + ["A"])
+        #expect(try inherit("{ remove = [\"TZ\"], add = [\"A\", \"B\"] }") == ["LANG", "LC_*", "TERM", "A", "B"])
+        #expect(try inherit("{}") == strict.environment.inherit)
+        for (mistake, key, found) in [
+            ("{ remove = [\"X\"] }", "environment.inherit", "X"),
+            ("{ add = [\"A\"], remove = [\"A\"] }", "environment.inherit", "A"),
+            ("{ plus = [\"A\"] }", "environment.inherit.plus", "plus"),
+            ("{ add = \"A\" }", "environment.inherit.add", "string"),
+        ] {
+            let error = refusal { try inherit(mistake) }
+            #expect(error?.detail["key"]?.hasPrefix(key) == true && error?.detail["found"] == found, "\(mistake)")
+        }
+        let grants = try load(derived("[filesystem]\nread = { add = [{ path = \"~/x\", optional = true }] }\n"))
+        #expect(grants.filesystem.read == [PathGrant(path: "~/x", optional: true)])
+    }
+
+    /// Someone who misspells a key is told of that key, not of the one that is now missing.
+    @Test(arguments: [
+        ("schema = 1\nnmae = \"a\"\n", "nmae", "2"), ("[limits]\nprocesess = 1\n", "limits.procesess", "2"),
+        ("schema = 7\n[limits.output]\nhaed = 1\n", "limits.output.haed", "3"), ("[limit]\n", "limit", "1"),
+        ("[filesystem.tmp]\nexecute = true\n", "filesystem.tmp.execute", "2"), ("x.y = 1\n", "x", "1"),
+    ])
+    func anUnknownKeyComesFirst(text: String, key: String, line: String) {
+        let error = refusal { try load(text) }
+        #expect(error?.message.contains("unknown key") == true)
+        #expect(error?.detail["key"] == key && error?.detail["line"] == line)
     }
 
     /// Whatever is done to a file, it is loaded with all bounds in force, or refused with its place.

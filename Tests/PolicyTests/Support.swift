@@ -56,7 +56,9 @@ func builtInText(_ name: String) throws -> String { try noLibrary.load(name).tex
 
 /// Loads a text as if it stood in a file of its own, with the built-in policies to extend.
 func load(_ text: String) throws -> Policy {
-    let loader = PolicyLoader { (name: String) throws(PolicyError) -> Policy in try noLibrary.load(name).policy }
+    let loader = PolicyLoader(paths: PathText()) { (name: String) throws(PolicyError) -> Policy in
+        try noLibrary.load(name).policy
+    }
     return try loader.load(try PolicySource(file: "test.toml", text: text))
 }
 

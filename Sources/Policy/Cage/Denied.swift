@@ -2,24 +2,26 @@ import Glibc
 
 /// The paths that a policy hides, on this machine.
 struct Denied {
-    /// Canonical where they exist, as written where not.
+    /// As the kernel sees them, as far as they exist.
     let paths: [String]
     private let policyName: String
 
     init(policy: Policy, host: HostFacts) {
         policyName = policy.name
-        var literal: [String] = []
-        for entry in policy.filesystem.deny {
-            if entry == Secrets.setName {
-                literal += Secrets.system + host.hostKeys
-                if let home = host.home { literal += Secrets.home.map { home + "/" + $0 } }
-            } else if let path = HomePath.expand(entry, home: host.home) {
-                literal.append(path)
+        paths = Self.resolved(policy.filesystem.deny, home: host.home, hostKeys: host.hostKeys)
+    }
+
+    /// The places behind the entries of `filesystem.deny`, each once.
+    static func resolved(_ entries: [String], home: String?, hostKeys: [String]) -> [String] {
+        var paths: [String] = []
+        for entry in entries {
+            let literal = HiddenSet.paths(of: entry).compactMap { HomePath.expand($0, home: home) }
+            for path in literal + (entry == HiddenSet.secrets.rawValue ? hostKeys : []) {
+                let real = RealPath.place(path)
+                if !paths.contains(real) { paths.append(real) }
             }
         }
-        var paths: [String] = []
-        for path in literal.map({ RealPath.resolve($0) ?? $0 }) where !paths.contains(path) { paths.append(path) }
-        self.paths = paths
+        return paths
     }
 
     /// The hidden path that a path is or lies in.
@@ -37,7 +39,7 @@ struct Denied {
 enum HomePath {
     /// The absolute path; nil for one below `~` where there is no home.
     static func expand(_ path: String, home: String?) -> String? {
-        guard path.hasPrefix("~/") else { return path }
+        guard path == "~" || path.hasPrefix("~/") else { return path }
         return home.map { $0 + path.dropFirst() }
     }
 }
@@ -76,9 +78,15 @@ enum FixedPlaces {
 
 /// The protected names that exist in a workspace.
 package enum ProtectedPaths {
+    /// The workspace's own policy file is always one of them: an agent must not loosen the next task.
+    private static func expanded(_ entries: [String]) -> [String] {
+        let names = entries.flatMap(ProtectedSet.names)
+        return names.contains(WorkspaceFile.name) ? names : names + [WorkspaceFile.name]
+    }
+
     /// Names that cannot be made read-only: they do not exist yet, or a symbolic link leads to them.
     package static func unguarded(_ entries: [String], in workspace: String) -> [String] {
-        ProtectedNames.expanded(entries).filter { RealPath.resolve("\(workspace)/\($0)") != "\(workspace)/\($0)" }
+        expanded(entries).filter { RealPath.resolve("\(workspace)/\($0)") != "\(workspace)/\($0)" }
     }
 
     /// Paths to be read-only (`true`), each after the directories that lead to it (`false`).
@@ -86,8 +94,7 @@ package enum ProtectedPaths {
     /// A name that is a symbolic link, or is reached through one, is left out: mounting would follow it out of the workspace.
     static func find(_ entries: [String], in workspace: String) -> [(path: String, isProtected: Bool)] {
         var found: [(path: String, isProtected: Bool)] = []
-        let names = ProtectedNames.expanded(entries)
-        for name in names {
+        for name in expanded(entries) {
             let path = workspace + "/" + name
             guard RealPath.resolve(path) == path else { continue }
             var leading = workspace

@@ -9,6 +9,20 @@ enum RealPath {
         return String(validatingCString: resolved)
     }
 
+    /// Where a path leads as far as it exists, and the rest of it as it is written.
+    static func place(_ path: String) -> String {
+        var rest: [Substring] = []
+        var components = path.split(separator: "/")
+        while true {
+            let existing = "/" + components.joined(separator: "/")
+            if let real = resolve(existing) {
+                return ([real == "/" ? "" : real] + rest.map(String.init)).joined(separator: "/")
+            }
+            guard let last = components.popLast() else { return path }
+            rest.insert(last, at: 0)
+        }
+    }
+
     /// The text of a symbolic link.
     static func linkText(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))

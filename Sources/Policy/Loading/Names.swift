@@ -10,16 +10,3 @@ package enum PolicyName {
             }
     }
 }
-
-/// The spelling of a path in a policy file.
-enum PathText {
-    /// Why a path is refused, or nil: absolute or below `~`, without `.`, `..` or an empty component.
-    static func problem(_ path: String) -> String? {
-        guard path.hasPrefix("/") || path.hasPrefix("~/") else { return "has to begin with / or ~/" }
-        guard path != "/" else { return "is everything; name what is meant" }
-        let components = path.dropFirst(path.hasPrefix("/") ? 1 : 2).split(
-            separator: "/", omittingEmptySubsequences: false)
-        let odd = components.contains { [".", "..", ""].contains($0) }
-        return odd ? "must not hold empty components, . or .. and not end with /" : nil
-    }
-}

@@ -17,9 +17,9 @@ package struct OperatorConfiguration: Equatable, Sendable {
     /// - Throws: `refused.config` with file, line, key, bound and what was found.
     package init(text: String, file: String) throws(PolicyError) {
         let source = try PolicySource(file: file, text: text)
-        let root = try PolicyTable(source, keys: ["defaults", "gateway", "agents"])
-        let defaults = try root.table("defaults", keys: ["policy", "agent"])
-        let gateway = try root.table("gateway", keys: ["upstream", "credential"])
+        let root = try PolicyTable(source).only(["defaults", "gateway", "agents"])
+        let defaults = try root.table("defaults").only(["policy", "agent"])
+        let gateway = try root.table("gateway").only(["upstream", "credential"])
         defaultPolicy = try defaults.text("policy", inherit: defaultPolicy)
         defaultAgent = try defaults.text("agent", inherit: defaultAgent)
         upstream = gateway.has("upstream") ? try gateway.text("upstream") : nil

@@ -24,11 +24,15 @@ package struct PolicyLibrary: Sendable {
     /// Directories of `NAME.toml`, the first that has a name wins.
     package var directories: [String]
 
+    /// The caller's home, as the environment has it.
+    private var home: String?
+
     package init(directories: [String]) { self.directories = directories }
 
     /// `$CLAUDINE_CONFIG_DIR/policies`, or else `$XDG_CONFIG_HOME/claudine/policies` (`~/.config`), then `/etc/claudine/policies`.
     package init(environment: [String: String]) {
         func variable(_ name: String) -> String? { environment[name].flatMap { $0.hasPrefix("/") ? $0 : nil } }
+        home = variable("HOME")
         let configuration =
             variable("CLAUDINE_CONFIG_DIR")
             ?? (variable("XDG_CONFIG_HOME") ?? variable("HOME").map { $0 + "/.config" }).map { $0 + "/claudine" }
@@ -101,7 +105,7 @@ package struct PolicyLibrary: Sendable {
     }
 
     private func parse(_ source: PolicySource, extending chain: [String]) throws(PolicyError) -> Policy {
-        let loader = PolicyLoader { (name: String) throws(PolicyError) -> Policy in
+        let loader = PolicyLoader(paths: PathText(home: home)) { (name: String) throws(PolicyError) -> Policy in
             guard PolicyName.isValid(name) else {
                 throw source.failure(
                     "extends", "'\(name)' is not a policy name", bound: PolicyName.accepted, found: name)

@@ -23,10 +23,20 @@ struct PolicySource {
     }
 
     /// An error at a dotted key, on its line or that of the nearest table around it.
-    func failure(_ key: String, _ message: String, bound: String, found: String, hint: String? = nil) -> PolicyError {
-        let line = root.line(of: key.split(separator: ".").map(String.init))
+    func failure(
+        _ key: String, _ message: String, bound: String, found: String, hint: String? = nil, line: Int? = nil
+    ) -> PolicyError {
+        let line = line ?? root.line(of: key.split(separator: ".").map(String.init))
         return PolicyError(
             .config, "\(file):\(line): \(key): \(message)", hint: hint,
             detail: ["file": file, "line": String(line), "key": key, "bound": bound, "found": found])
+    }
+
+    func unknownKey(_ key: String, line: Int, known: [String]) -> PolicyError {
+        let path = key.split(separator: ".").dropLast().joined(separator: ".")
+        let list = known.joined(separator: ", ")
+        return failure(
+            key, "unknown key", bound: list, found: key.split(separator: ".").last.map(String.init) ?? key,
+            hint: "known \(path.isEmpty ? "at the top" : "in [\(path)]"): \(list)", line: line)
     }
 }

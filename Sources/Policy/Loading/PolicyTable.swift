@@ -7,30 +7,31 @@ struct PolicyTable {
     let path: String
     private let table: TomlTable
 
-    /// Every key of the table has to be one of `keys`.
-    private init(source: PolicySource, path: String, table: TomlTable, keys: [String]) throws(PolicyError) {
+    private init(source: PolicySource, path: String, table: TomlTable) {
         self.source = source
         self.path = path
         self.table = table
-        let strangers = table.entries.keys.filter { !keys.contains($0) }
-        guard let key = strangers.min(by: { name($0, at: path) < name($1, at: path) }) else { return }
-        throw source.failure(
-            name(key, at: path), "unknown key", bound: keys.joined(separator: ", "), found: key,
-            hint: "known \(path.isEmpty ? "at the top" : "in [\(path)]"): \(keys.joined(separator: ", "))")
     }
 
     /// The top of a file.
-    init(_ source: PolicySource, keys: [String]) throws(PolicyError) {
-        try self.init(source: source, path: "", table: source.root, keys: keys)
+    init(_ source: PolicySource) {
+        self.init(source: source, path: "", table: source.root)
     }
 
     /// A table below this one; a missing one is empty, so that its keys are inherited or reported.
-    func table(_ key: String, keys: [String]) throws(PolicyError) -> PolicyTable {
+    func table(_ key: String) throws(PolicyError) -> PolicyTable {
         guard let value = table[key] else {
-            return try PolicyTable(source: source, path: name(key, at: path), table: .empty, keys: keys)
+            return PolicyTable(source: source, path: name(key, at: path), table: .empty)
         }
         guard let inner = value.table else { throw wrongType(key, "a table", value) }
-        return try PolicyTable(source: source, path: name(key, at: path), table: inner, keys: keys)
+        return PolicyTable(source: source, path: name(key, at: path), table: inner)
+    }
+
+    /// Refuses every key but `keys`; returns the table itself.
+    func only(_ keys: [String]) throws(PolicyError) -> PolicyTable {
+        guard let stranger = table.entries.filter({ !keys.contains($0.key) }).min(by: { $0.value.line < $1.value.line })
+        else { return self }
+        throw source.unknownKey(name(stranger.key, at: path), line: stranger.value.line, known: keys)
     }
 
     func has(_ key: String) -> Bool { table[key] != nil }
@@ -83,48 +84,96 @@ struct PolicyTable {
         throw failure(key, "'\(text)' is not one of \(words)", bound: words, found: text)
     }
 
-    /// A list of strings, each accepted by `check`, which gives the reason where it does not.
+    /// A list of strings, each as `read` has it; `{ add, remove }` changes the inherited list.
+    ///
+    /// - Parameter adding: whether a plain list adds to the inherited one rather than replacing it.
     func texts(
-        _ key: String, inherit: [String]? = nil, check: (String) -> String?
+        _ key: String, inherit: [String]? = nil, adding: Bool = false, read: (String) throws(TextProblem) -> String
     ) throws(PolicyError) -> [String] {
-        guard let found = table[key] else { return try inherited(inherit, key) }
-        guard let array = found.array else { throw wrongType(key, "a list of strings", found) }
-        var result: [String] = []
-        for element in array {
+        try list(key, inherit: inherit, adding: adding, identity: { $0 }) { element throws(PolicyError) in
             guard let text = element.string else { throw wrongType(key, "a list of strings", element) }
-            if let reason = check(text) { throw failure(key, "'\(text)' \(reason)", bound: reason, found: text) }
-            guard !result.contains(text) else {
-                throw failure(key, "'\(text)' is given twice", bound: "each once", found: text)
-            }
-            result.append(text)
+            return try accepted(key, text, line: element.line, read)
         }
-        return result
     }
 
-    /// A list of paths, or of tables with `path` and `optional`.
+    /// A list of paths, or of tables with `path` and `optional`; `{ add, remove }` changes the inherited list.
     func grants(
-        _ key: String, inherit: [PathGrant]? = nil, check: (String) -> String?
+        _ key: String, inherit: [PathGrant]? = nil, read: (String) throws(TextProblem) -> String
     ) throws(PolicyError) -> [PathGrant] {
-        guard let found = table[key] else { return try inherited(inherit, key) }
-        guard let array = found.array else { throw wrongType(key, "a list of paths", found) }
-        var result: [PathGrant] = []
-        for element in array {
-            var grant: PathGrant
-            if let path = element.string {
-                grant = PathGrant(path: path)
-            } else if let table = element.table {
-                let inner = try PolicyTable(
-                    source: source, path: name(key, at: path), table: table, keys: ["path", "optional"])
-                grant = PathGrant(path: try inner.text("path"), optional: try inner.flag("optional", inherit: false))
-            } else {
+        try list(key, inherit: inherit, adding: false, identity: \.path) { element throws(PolicyError) in
+            if let path = element.string { return PathGrant(path: try accepted(key, path, line: element.line, read)) }
+            guard let table = element.table else {
                 throw wrongType(key, "a list of paths, or of { path, optional }", element)
             }
-            if let reason = check(grant.path) {
-                throw failure(key, "'\(grant.path)' \(reason)", bound: reason, found: grant.path)
-            }
-            result.append(grant)
+            let inner = try PolicyTable(source: source, path: name(key, at: path), table: table).only([
+                "path", "optional",
+            ])
+            return PathGrant(
+                path: try accepted(key, try inner.text("path"), line: element.line, read),
+                optional: try inner.flag("optional", inherit: false))
         }
-        return result
+    }
+
+    private func list<Element>(
+        _ key: String, inherit: [Element]?, adding: Bool, identity: (Element) -> String,
+        element: (TomlValue) throws(PolicyError) -> Element
+    ) throws(PolicyError) -> [Element] {
+        func elements(_ values: [TomlValue]) throws(PolicyError) -> [Element] {
+            var result: [Element] = []
+            for value in values {
+                let next = try element(value)
+                guard !result.contains(where: { identity($0) == identity(next) }) else {
+                    throw failure(
+                        key, "'\(identity(next))' is given twice", bound: "each once", found: identity(next),
+                        line: value.line)
+                }
+                result.append(next)
+            }
+            return result
+        }
+        guard let found = table[key] else { return try inherited(inherit, key) }
+        if let values = found.array {
+            let given = try elements(values)
+            guard adding, let inherit else { return given }
+            return inherit + given.filter { new in !inherit.contains { identity($0) == identity(new) } }
+        }
+        guard found.table != nil else { throw wrongType(key, "a list, or { add, remove }", found) }
+        guard let inherit else {
+            throw failure(
+                key, "there is nothing to add to or to remove from: the policy extends none", bound: "a list",
+                found: "table")
+        }
+        let change = try table(key).only(["add", "remove"])
+        let added = try elements(try change.array("add"))
+        let removed = try elements(try change.array("remove"))
+        for item in removed where !inherit.contains(where: { identity($0) == identity(item) }) {
+            throw failure(
+                key, "'\(identity(item))' cannot be removed: it is not in the list", bound: "an element of the list",
+                found: identity(item))
+        }
+        let changed = (added + removed).map(identity)
+        for item in added where removed.contains(where: { identity($0) == identity(item) }) {
+            throw failure(
+                key, "'\(identity(item))' is added and removed", bound: "one of the two", found: identity(item))
+        }
+        return inherit.filter { !changed.contains(identity($0)) } + added
+    }
+
+    /// The values of a list; none where it is missing.
+    private func array(_ key: String) throws(PolicyError) -> [TomlValue] {
+        guard let value = table[key] else { return [] }
+        guard let array = value.array else { throw wrongType(key, "a list", value) }
+        return array
+    }
+
+    private func accepted(
+        _ key: String, _ text: String, line: Int, _ read: (String) throws(TextProblem) -> String
+    ) throws(PolicyError) -> String {
+        do throws(TextProblem) {
+            return try read(text)
+        } catch {
+            throw failure(key, "'\(text)' \(error.reason)", bound: error.reason, found: text, line: line)
+        }
     }
 
     /// A table of any names to strings.
@@ -144,8 +193,8 @@ struct PolicyTable {
         return result
     }
 
-    func failure(_ key: String, _ message: String, bound: String, found: String) -> PolicyError {
-        source.failure(name(key, at: path), message, bound: bound, found: found)
+    func failure(_ key: String, _ message: String, bound: String, found: String, line: Int? = nil) -> PolicyError {
+        source.failure(name(key, at: path), message, bound: bound, found: found, line: line)
     }
 
     func inherited<Value>(_ value: Value?, _ key: String) throws(PolicyError) -> Value {

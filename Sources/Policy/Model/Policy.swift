@@ -1,7 +1,8 @@
 /// What an agent may reach, how long it lives and how much it may use: the whole of one policy file, checked and immutable.
 ///
 /// Property names are those of the file in camel case (docs/policies.md has every field with its mechanism). A value of this
-/// type comes from `PolicyLoader` or `PolicyLibrary`, so that all bounds hold; its digest names it in the record.
+/// type comes from `PolicyLoader` or `PolicyLibrary`, so that all bounds hold; its digest names it in the record. The cases
+/// of every enumeration stand in the order of policies, the strictest first.
 package struct Policy: Equatable, Sendable, Codable {
     package var name: String
     package var description: String
@@ -80,7 +81,7 @@ package struct Policy: Equatable, Sendable, Codable {
         package var root: Root
         package var read: [PathGrant]
         package var write: [PathGrant]
-        /// Absolute paths, paths below `~`, and `@secrets`; always wins.
+        /// Absolute paths, paths below `~`, and names of a `HiddenSet`; always wins.
         package var deny: [String]
         package var tmp: Temporary
         package var home: Home
@@ -96,10 +97,10 @@ package struct Policy: Equatable, Sendable, Codable {
 
     package struct Home: Equatable, Sendable, Codable {
         package enum Mode: String, Sendable, Codable, CaseIterable {
-            /// A directory of the task, kept so that a session can be resumed.
-            case `private`
             /// An empty tmpfs of `size`, gone with the attempt.
             case memory
+            /// A directory of the task, kept so that a session can be resumed.
+            case `private`
         }
         package var mode: Mode
         package var size: ByteSize?
@@ -112,14 +113,14 @@ package struct Policy: Equatable, Sendable, Codable {
     package struct Workspace: Equatable, Sendable, Codable {
         /// `review` and `copy` are reserved words.
         package enum Mode: String, Sendable, Codable, CaseIterable {
-            /// The directory itself, writable but for the protected names.
-            case direct
-            case readonly
             /// An empty tmpfs of `size` in its place.
             case scratch
+            case readonly
+            /// The directory itself, writable but for the protected names.
+            case direct
         }
         package var mode: Mode
-        /// Names below the workspace, and `@exec-on-open`; read-only where they exist.
+        /// Names below the workspace, and of a `ProtectedSet`; read-only where they exist.
         package var protect: [String]
         package var size: ByteSize?
     }
@@ -138,11 +139,11 @@ package struct Policy: Equatable, Sendable, Codable {
 
     package struct Credentials: Equatable, Sendable, Codable {
         package enum Provider: String, Sendable, Codable, CaseIterable {
+            case none
             /// Added on the host side by the gateway; never inside.
             case gateway
             /// The caller's variables, inherited by all the agent starts.
             case environment = "env"
-            case none
         }
         package var api: Provider
     }

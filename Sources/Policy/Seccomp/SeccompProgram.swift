@@ -82,9 +82,8 @@ struct SyscallVerdicts {
         otherwise = allowlist ? SeccompAction.errno(ENOSYS) : SeccompAction.allow
         let refusal = syscalls.refusal(nested: nested)
         set(SyscallSets.dangerous, to: refusal)
-        // Their flags and modes are in memory, where no filter can look; the C library falls back to clone and openat.
         if allowlist { set(SyscallSets.agent, to: SeccompAction.allow) }
-        set(["clone3", "openat2"], to: SeccompAction.errno(ENOSYS))
+        set(SyscallSets.opaque, to: SeccompAction.errno(ENOSYS))
         if nested { set(SyscallSets.nested, to: SeccompAction.allow) }
         set(syscalls.allow, to: SeccompAction.allow)
         set(syscalls.deny, to: refusal)

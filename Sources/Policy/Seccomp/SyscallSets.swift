@@ -60,6 +60,9 @@ enum SyscallSets {
         "exit_group",
     ]
 
+    /// Their flags and modes are in memory, where no filter can look; the C library falls back to clone and openat.
+    static let opaque = ["clone3", "openat2"]
+
     static let agent = names(traced) + names(related)
     static let dangerous = names(refused)
     static let nested = names(nesting)
