@@ -1,4 +1,5 @@
 import Foundation
+import Toml
 
 /// A policy with the place it came from.
 package struct LoadedPolicy: Equatable, Sendable {
@@ -17,6 +18,14 @@ package struct LoadedPolicy: Equatable, Sendable {
     package var source: Source
     /// The file as it stands, for `policy show --toml`.
     package var text: String
+    /// By the key of a field: where its value is written; the last is decisive, and those before it are lists that it changes.
+    package var origins: [String: [Origin]]
+
+    package struct Origin: Equatable, Sendable, Codable {
+        /// The path of the file, or `built-in NAME`.
+        package var file: String
+        package var line: Int
+    }
 }
 
 /// Where policies are found: the user's directory, the machine's, then the built-in ones. Never the workspace.
@@ -78,8 +87,7 @@ package struct PolicyLibrary: Sendable {
         let path = directories.map { "\($0)/\(nameOrFile).toml" }.first { access($0, F_OK) == 0 || isLink($0) }
         if let builtIn = try Self.builtIn(nameOrFile) {
             if let path { throw Self.shadowed(nameOrFile, by: path) }
-            let policy = try parse(builtIn, extending: chain)
-            return LoadedPolicy(policy: policy, source: .builtIn, text: builtIn.text)
+            return try parse(builtIn, as: .builtIn, extending: chain)
         }
         guard let path else {
             throw PolicyError(
@@ -93,7 +101,8 @@ package struct PolicyLibrary: Sendable {
 
     private func loadFile(_ path: String, extending chain: [String]) throws(PolicyError) -> LoadedPolicy {
         let source = try PolicySource(file: path, text: try TrustedFile.read(path))
-        let policy = try parse(source, extending: chain)
+        let loaded = try parse(source, as: .file(path), extending: chain)
+        let policy = loaded.policy
         guard !Self.builtInNames.contains(policy.name) else { throw Self.shadowed(policy.name, by: path) }
         let stem = String(path.split(separator: "/").last ?? "")
         guard stem == policy.name + ".toml" else {
@@ -101,10 +110,13 @@ package struct PolicyLibrary: Sendable {
                 "name", "'\(policy.name)' does not fit the file's name; a policy's file is NAME.toml",
                 bound: policy.name + ".toml", found: stem)
         }
-        return LoadedPolicy(policy: policy, source: .file(path), text: source.text)
+        return loaded
     }
 
-    private func parse(_ source: PolicySource, extending chain: [String]) throws(PolicyError) -> Policy {
+    private func parse(
+        _ source: PolicySource, as place: LoadedPolicy.Source, extending chain: [String]
+    ) throws(PolicyError) -> LoadedPolicy {
+        var base: LoadedPolicy?
         let loader = PolicyLoader(paths: PathText(home: home)) { (name: String) throws(PolicyError) -> Policy in
             guard PolicyName.isValid(name) else {
                 throw source.failure(
@@ -115,9 +127,20 @@ package struct PolicyLibrary: Sendable {
                     "extends", "'\(name)' extends itself in the end", bound: "no circle",
                     found: (chain + [name]).joined(separator: " < "))
             }
-            return try load(name, extending: chain + [name]).policy
+            let loaded = try load(name, extending: chain + [name])
+            base = loaded
+            return loaded.policy
         }
-        return try loader.load(source)
+        let policy = try loader.load(source)
+        var origins = base?.origins ?? [:]
+        for field in PolicyField.all {
+            guard let value = source.value(field.key) else { continue }
+            let origin = LoadedPolicy.Origin(file: source.file, line: value.line)
+            // A table changes what is inherited, unless it is a table by nature.
+            let changes = value.table != nil && field.key != "environment.set"
+            origins[field.key] = (changes ? origins[field.key] ?? [] : []) + [origin]
+        }
+        return LoadedPolicy(policy: policy, source: place, text: source.text, origins: origins)
     }
 
     private static func builtIn(_ name: String) throws(PolicyError) -> PolicySource? {

@@ -147,6 +147,9 @@ struct PolicyLoader {
     private func size(
         _ table: PolicyTable, when needed: Bool, _ condition: String, inherit: ByteSize?
     ) throws(PolicyError) -> ByteSize? {
+        guard !needed || table.has("size") || inherit != nil else {
+            throw table.failure("size", "missing; \(condition) needs one", bound: "given", found: "")
+        }
         guard !needed else { return try table.quantity("size", in: PolicyRange.tmpfs, inherit: inherit) }
         guard !table.has("size") else {
             throw table.failure("size", "only \(condition) has a size", bound: condition, found: "size")

@@ -22,6 +22,19 @@ struct PolicySource {
         }
     }
 
+    /// Whether the file itself has a dotted key.
+    func says(_ key: String) -> Bool { value(key) != nil }
+
+    func value(_ key: String) -> TomlValue? {
+        var value: TomlValue?
+        var table: TomlTable? = root
+        for component in key.split(separator: ".") {
+            value = table?[String(component)]
+            table = value?.table
+        }
+        return value
+    }
+
     /// An error at a dotted key, on its line or that of the nearest table around it.
     func failure(
         _ key: String, _ message: String, bound: String, found: String, hint: String? = nil, line: Int? = nil

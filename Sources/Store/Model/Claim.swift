@@ -16,6 +16,17 @@ package struct Claim: Hashable, Sendable {
     }
 }
 
+/// A file of the workspace, and the fields of the policy that it made stricter.
+package struct TighteningFile: Codable, Equatable, Sendable {
+    package var file: String
+    package var fields: [String]
+
+    package init(file: String, fields: [String]) {
+        self.file = file
+        self.fields = fields
+    }
+}
+
 /// What an attempt runs with, decided before it is claimed and never changed by a later reload.
 package struct FrozenAttempt: Codable, Equatable, Sendable {
     package var policyName: String
@@ -27,6 +38,8 @@ package struct FrozenAttempt: Codable, Equatable, Sendable {
     package var containment: String
     package var layers: [String]
     package var degraded: [String]
+    /// The workspace's own file, where it made the policy stricter.
+    package var tightenedBy: TighteningFile?
     /// Limits in force, under the names the record uses.
     package var limits: [String: JSONValue]
     package var argv: [String]

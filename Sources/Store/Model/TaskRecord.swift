@@ -42,6 +42,7 @@ package struct TaskRecord: Codable, Equatable, Sendable {
         package var containment: String?
         package var layers: [String]?
         package var degraded: [String]?
+        package var tightenedBy: TighteningFile?
     }
 }
 

@@ -55,7 +55,7 @@ extension TaskRecord {
         priority = spec.priority
         policy = PolicyInForce(
             name: frozen?.policyName ?? spec.policy, digest: frozen?.policyDigest, containment: frozen?.containment,
-            layers: frozen?.layers, degraded: frozen?.degraded)
+            layers: frozen?.layers, degraded: frozen?.degraded, tightenedBy: frozen?.tightenedBy)
         limits = frozen?.limits ?? spec.limits
         attempt = try row.decode(Int?.self, forColumn: "attempt")
         attempts = try row.decode(forColumn: "attempts")

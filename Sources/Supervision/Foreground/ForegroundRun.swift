@@ -30,7 +30,7 @@ package struct ForegroundRun: Sendable {
         }
         Trace.mark("prepared")
         let observer = observer(prepared)
-        if let warning = prepared.degradation { observer.onNotice?(warning) }
+        for sentence in [prepared.tightening, prepared.degradation].compactMap({ $0 }) { observer.onNotice?(sentence) }
         let wish = LocalWish()
         // Before the row exists, so that no signal finds its default action.
         let signals = StopSignals { [store] number, isRepeated in

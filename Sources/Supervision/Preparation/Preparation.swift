@@ -52,16 +52,21 @@ package struct Preparation: Sendable {
     ) throws(Refusal) -> PreparedAttempt {
         var spec = given
         let named = try refusing { () throws(PolicyError) in try caller.policies.load(spec.policy).policy }
-        let policy = try refusing { () throws(PolicyError) in try named.narrowed(by: request.limits) }
+        spec.workspace = try refusing { () throws(PolicyError) in
+            try WorkspaceCheck.canonical(spec.workspace, home: caller.home, stateDirectory: paths.directory)
+        }
+        let tightened = try refusing { () throws(PolicyError) in
+            try WorkspaceFile.tighten(named, in: spec.workspace, host: .current(home: caller.home))
+        }
+        let policy = try refusing { () throws(PolicyError) in
+            try (tightened?.policy ?? named).narrowed(by: request.limits)
+        }
         // Of the policy as it is in its file: people compare it, whatever options a task was given.
         let canonical = try refusing { () throws(PolicyError) in try named.canonicalJSON() }
         let digest = Policy.digest(ofCanonicalJSON: canonical)
         let effective =
             policy == named ? canonical : try refusing { () throws(PolicyError) in try policy.canonicalJSON() }
         spec.policy = policy.name
-        spec.workspace = try refusing { () throws(PolicyError) in
-            try WorkspaceCheck.canonical(spec.workspace, home: caller.home, stateDirectory: paths.directory)
-        }
         var work = try work(of: spec, id: id, request)
         var environment = try refusing { () throws(PolicyError) in
             try CageEnvironment(policy: policy, caller: caller.environment, requests: request.variables)
@@ -89,12 +94,15 @@ package struct Preparation: Sendable {
         // Nobody has to sample what the kernel limits.
         if cgroups.limitsMemory { order.limits.memory = .max }
 
+        var frozen = frozen(policy, (digest, effective), order, containment.degraded, cgroups, work)
+        if let tightened, !tightened.changes.isEmpty {
+            frozen.tightenedBy = TighteningFile(file: tightened.file, fields: tightened.changes.map(\.key))
+        }
         return PreparedAttempt(
-            taskID: id, spec: spec,
-            frozen: frozen(policy, (digest, effective), order, containment.degraded, cgroups, work), order: order,
+            taskID: id, spec: spec, frozen: frozen, order: order,
             policy: policy, cgroups: cgroups, unguardedNames: unguarded(policy, spec.workspace),
             format: work.format, standardInput: work.standardInput, files: accounts(identity) + work.files,
-            gateway: try gateway(policy))
+            gateway: try gateway(policy), tightened: tightened)
     }
 
     /// What is to be executed, whoever decided it.

@@ -31,6 +31,16 @@ package struct PreparedAttempt: Sendable {
             + "\(frozen.degraded.joined(separator: ", ")); claudine doctor shows the fix"
     }
 
+    /// What the workspace's own file made stricter; nil where there is none.
+    var tightened: WorkspaceFile.Tightened?
+
+    /// The sentence about it for whoever runs the task.
+    var tightening: String? {
+        guard let tightened, !tightened.changes.isEmpty else { return nil }
+        let changes = tightened.changes.map { "\($0.key) (\($0.before.isEmpty ? "none" : $0.before) to \($0.after))" }
+        return "\(tightened.file) tightens policy '\(policy.name)': \(changes.joined(separator: ", "))"
+    }
+
     package enum StandardInput: Sendable, Equatable {
         case none
         case bytes([UInt8])
