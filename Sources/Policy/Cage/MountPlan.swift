@@ -14,7 +14,12 @@ struct MountPlan {
         var shows: String?
         /// An empty tmpfs that only carries other mounts; read-only in the end.
         var isSkeleton = false
+        /// The field of the policy, or whatever else, that put it there.
+        var why = ""
     }
+
+    /// Why the layers that are being added are there.
+    private var why = ""
 
     private(set) var layers: [Layer] = []
     /// Paths of the cage that may be read and executed, besides the fixed ones.
@@ -78,6 +83,8 @@ struct MountPlan {
     /// A later layer takes the place of an earlier one at the same path.
     private mutating func add(_ layer: Layer) {
         layers.removeAll { $0.target == layer.target }
+        var layer = layer
+        layer.why = why
         layers.append(layer)
     }
 
@@ -110,6 +117,7 @@ extension MountPlan {
     ]
 
     private mutating func addRoot() throws(PolicyError) {
+        why = "filesystem.root"
         guard policy.filesystem.root.isEmpty else {
             guard host.top["home"] != nil else {
                 throw .missing(
@@ -156,6 +164,7 @@ extension MountPlan {
 
     /// Homes, media and run-time files are covered; temporary directories are the cage's own.
     private mutating func addPrivatePlaces() {
+        why = "filesystem.root"
         let temporary = [CagePaths.temporary, "/var/tmp"]
         if policy.filesystem.root.isEmpty {
             for place in temporary { addTemporary(place) }
@@ -173,11 +182,14 @@ extension MountPlan {
     }
 
     private mutating func addTemporary(_ place: String) {
+        why = "filesystem.tmp"
+        defer { why = "filesystem.root" }
         let tmp = policy.filesystem.tmp
         tmpfs(place, tmp.exec ? [] : .noExec, size: tmp.size, mode: 0o1777)
     }
 
     private mutating func addKernelFiles() {
+        why = "filesystem.dev, and what every program needs"
         add(Layer(step: MountStep(.proc, target: Bytes("/proc".utf8)), target: "/proc"))
         tmpfs("/sys", .readOnly, size: ByteSize(bytes: 1 << 12))
         let devices = MountStep(.devices, target: Bytes("/dev".utf8), size: policy.filesystem.shm.bytes)
@@ -187,6 +199,7 @@ extension MountPlan {
     }
 
     private mutating func addHome() {
+        why = "filesystem.home"
         if let size = policy.filesystem.home.size {
             tmpfs(CagePaths.home, size: size, mode: 0o700)
         } else {
@@ -195,12 +208,14 @@ extension MountPlan {
     }
 
     private mutating func addAccounts() {
+        why = "the worker's account"
         bind(request.passwd, at: "/etc/passwd", [.readOnly, .ownerMapped])
         bind(request.group, at: "/etc/group", [.readOnly, .ownerMapped])
     }
 
     /// With the host's network, names are resolved as on the host, though its `/run` is covered.
     private mutating func addResolver() {
+        why = "network.mode"
         guard policy.network.mode == .open, let file = host.resolver, shown(at: file) != file else { return }
         bind(file, at: file, .readOnly)
     }
@@ -215,6 +230,7 @@ extension MountPlan {
             for grant in grants {
                 guard let path = try resolve(grant, key, denied) else { continue }
                 let write = key == "filesystem.write"
+                why = key
                 bind(path, at: path, write ? [] : .readOnly)
                 if write { writable.append(path) } else { readable.append(path) }
             }
@@ -245,6 +261,7 @@ extension MountPlan {
     }
 
     private mutating func addWorkspace() {
+        why = "workspace.mode"
         let workspace = request.workspace
         switch policy.workspace.mode {
         case .direct:
@@ -252,6 +269,7 @@ extension MountPlan {
             writable.append(workspace)
             for (path, isProtected) in ProtectedPaths.find(policy.workspace.protect, in: workspace) {
                 // What leads to a protected path is a mount too, so that it cannot be moved away.
+                why = "workspace.protect"
                 bind(path, at: path, isProtected ? [.readOnly, .ownerMapped] : .ownerMapped)
             }
         case .readonly:
@@ -264,6 +282,7 @@ extension MountPlan {
     }
 
     private mutating func addPrograms() throws(PolicyError) {
+        why = "the agent's program"
         for program in request.programs {
             let exposing = [request.stateDirectory, request.home] + [host.home].compactMap { $0 }
             guard !exposing.contains(where: { RealPath.isPath($0, within: program) }),
@@ -283,6 +302,7 @@ extension MountPlan {
     /// Covers what would be seen of the given paths.
     private mutating func hide(_ paths: [String]) throws(PolicyError) {
         for path in paths where shown(at: path) == path {
+            why = path == request.stateDirectory ? "Claudine's own state" : "filesystem.deny"
             if let inner = layers.first(where: { $0.target != path && RealPath.isPath($0.target, within: path) }) {
                 throw PolicyError(
                     .policy, "policy '\(policy.name)' hides \(path), but \(inner.target) in it is needed",

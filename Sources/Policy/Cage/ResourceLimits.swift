@@ -14,6 +14,12 @@ enum ResourceName {
     static let realTimePriority = UInt32(__RLIMIT_RTPRIO.rawValue)
     static let nice = UInt32(__RLIMIT_NICE.rawValue)
 
+    static let names = [
+        cpu: "RLIMIT_CPU", fileSize: "RLIMIT_FSIZE", core: "RLIMIT_CORE", openFiles: "RLIMIT_NOFILE",
+        processes: "RLIMIT_NPROC", lockedMemory: "RLIMIT_MEMLOCK", messageQueues: "RLIMIT_MSGQUEUE",
+        pendingSignals: "RLIMIT_SIGPENDING", realTimePriority: "RLIMIT_RTPRIO", nice: "RLIMIT_NICE",
+    ]
+
     static let all = [
         cpu, fileSize, core, openFiles, processes, lockedMemory, messageQueues, pendingSignals, realTimePriority, nice,
     ]

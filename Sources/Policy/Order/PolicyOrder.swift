@@ -56,6 +56,11 @@ package struct PolicyOrder: Sendable {
         return PolicyField.all.allSatisfy { $0.isBelow(left, right) }
     }
 
+    /// How the first policy as a whole stands to the second.
+    package func standing(of policy: Policy, to other: Policy) -> Strictness {
+        Strictness(below: isAtLeastAsStrict(policy, as: other), above: isAtLeastAsStrict(other, as: policy))
+    }
+
     /// How the first policy's value of each field stands to the second's.
     package func comparison(_ policy: Policy, _ other: Policy) -> [(field: PolicyField, strictness: Strictness)] {
         let (left, right) = (effective(policy), effective(other))

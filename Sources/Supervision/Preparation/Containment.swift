@@ -23,13 +23,18 @@ struct ContainmentPlan {
     let machine: () throws(SupervisionError) -> Machine
 
     func decide() throws(Refusal) -> Containment {
-        var host = HostFacts.current(home: home)
         // A policy that insists on its cage finds out by building it: the step that fails is the refusal.
         guard !MissingLayers.foundation.allSatisfy(policy.refuses) else {
-            return Containment(order: try compile(host, MissingLayers()))
+            return Containment(order: try compile(.current(home: home), MissingLayers()))
         }
         let missing: MissingLayers
         do throws(SupervisionError) { missing = try machine().missing } catch { throw Refusal(error.reason) }
+        return try decide(missing)
+    }
+
+    /// The same where it is known what is missing.
+    func decide(_ missing: MissingLayers) throws(Refusal) -> Containment {
+        var host = HostFacts.current(home: home)
         if missing[.landlock] != nil { host.landlockABI = 0 }
         if missing.hasCage {
             return Containment(order: try compile(host, missing), degraded: missing.degraded(policy))
