@@ -18,7 +18,8 @@ struct Claudine: AsyncParsableCommand {
                     Run.self, Resume.self, List.self, Status.self, Logs.self, Wait.self, Cancel.self, Remove.self,
                     Events.self,
                 ]),
-            CommandGroup(name: "Setup:", subcommands: [PolicyCommand.self, AgentCommand.self, ConfigCommand.self]),
+            CommandGroup(
+                name: "Setup:", subcommands: [Doctor.self, PolicyCommand.self, AgentCommand.self, ConfigCommand.self]),
             CommandGroup(name: "About:", subcommands: [VersionCommand.self, Completions.self]),
         ]
     )

@@ -16,10 +16,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+// fcntl(2) as seccomp sees it.
+enum { CAGE_CALL_FCNTL = SYS_fcntl };
 
 static inline int cage_errno(void) { return errno; }
 int cage_open(const char *path, int flags, unsigned mode);
@@ -53,6 +57,8 @@ int cage_has_ended(pid_t child, int *code, int *status);
 // Entries of a directory as getdents64(2) lays them out; `position` walks one buffer, NULL at its end.
 ssize_t cage_read_directory(int fd, void *buffer, size_t size);
 const char *cage_next_entry(const void *buffer, size_t filled, size_t *position);
+// Mounts an overlay in a user namespace of its own: `directory` has lower, upper, work and merged in it. 0, or -1 with errno.
+int cage_try_overlay(const char *directory);
 // Gives freed heap back to the kernel (malloc_trim(3)).
 void cage_trim_memory(void);
 // The process's argument strings, which lie in one block: what /proc/PID/cmdline shows.

@@ -8,8 +8,8 @@ import Store
 struct CageProbe {
     /// What became of one order.
     enum Answer: Equatable {
-        /// The worker was executed: all that was ordered is in force.
-        case stands(CageReceipt)
+        /// The worker was executed: all that was ordered is in force. `denied`: a call of its was refused and reported.
+        case stands(CageReceipt, denied: Bool)
         case fails(SpawnError)
     }
 
@@ -75,6 +75,7 @@ struct CageProbe {
     private func listen(_ pipe: borrowing Descriptor) throws(SupervisionError) -> Answer {
         var decoder = FrameDecoder()
         var receipt: CageReceipt?
+        var denied = false
         var buffer = Bytes(repeating: 0, count: 16 << 10)
         while true {
             var readable = pollfd(fd: pipe.number, events: Int16(POLLIN), revents: 0)
@@ -88,10 +89,11 @@ struct CageProbe {
                     switch try Report(type: frame.type, payload: frame.payload) {
                     case .hello(let hello) where !hello.lockHeld: throw SupervisionError.lockTaken(directory)
                     case .receipt(let found): receipt = found
+                    case .denied: denied = true
                     case .spawnError(let error): return .fails(error)
                     case .treeEmpty:
                         guard let receipt else { throw SupervisionError.shepherdSilent(path: shepherd) }
-                        return .stands(receipt)
+                        return .stands(receipt, denied: denied)
                     default: break
                     }
                 }

@@ -12,6 +12,8 @@ struct Diagnosis {
     private(set) var missing = MissingLayers()
     /// Files of one owner cannot be shown as another's; only root needs that.
     private(set) var idmap: MissingLayers.Finding?
+    /// `kernel.pid_max` belongs to the PID namespace (Linux 6.14).
+    private(set) var ownPidMax = false
 
     /// More rounds than there are layers.
     private static let mostRounds = 24
@@ -25,7 +27,13 @@ struct Diagnosis {
     mutating func run() throws(SupervisionError) {
         var order = whole
         for _ in 0..<Self.mostRounds {
-            guard case .fails(let error) = try probe.run(order) else { return }
+            let error: SpawnError
+            switch try probe.run(order) {
+            case .fails(let failure): error = failure
+            case .stands(let receipt, _):
+                ownPidMax = order.pidMax != 0 && receipt.pidMax == order.pidMax
+                return try notification(order)
+            }
             guard !Self.isShortage(error) else { throw .resources("process for a probe", error.errno) }
             if error.stage == .idmap {
                 idmap = LayerFix.idmap(error.errno)
@@ -42,6 +50,23 @@ struct Diagnosis {
                 if order.namespaces != 0 { order = ProbeOrder.plain(of: whole) }
             }
             Self.take(layers, from: &order)
+        }
+    }
+
+    /// Whether a refused call is heard of, tried with one that the worker is sure to make.
+    private mutating func notification(_ order: CageOrder) throws(SupervisionError) {
+        guard missing[.seccomp] == nil else {
+            missing[.notification] = missing[.seccomp]
+            return
+        }
+        var order = order
+        order.seccomp = ProbeOrder.tellTale
+        switch try probe.run(order) {
+        case .stands(_, denied: true): return
+        case .stands(_, denied: false), .fails:
+            missing[.notification] = MissingLayers.Finding(
+                errno: 0, what: "denied system calls cannot be reported: there is no listener to be had",
+                fix: "Linux 5.0 or newer, and no listener of a filter around this one")
         }
     }
 

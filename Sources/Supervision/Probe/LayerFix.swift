@@ -9,6 +9,22 @@ enum LayerFix {
         return MissingLayers.Finding(errno: error.errno, what: what(layer, error) + why, fix: fix(layer, error))
     }
 
+    /// The layer whose making a step belongs to, where nothing finer is known.
+    static func layer(of stage: SpawnStage) -> Layer {
+        switch stage {
+        case .loopback, .listener: .networkNamespace
+        case .hostname: .utsNamespace
+        case .mount, .pivot, .idmap: .mountNamespace
+        case .sysctl: .processCap
+        case .rlimit: .resourceLimits
+        case .capabilities: .noCapabilities
+        case .noNewPrivileges: .noNewPrivileges
+        case .landlock: .landlock
+        case .seccomp: .seccomp
+        default: .userNamespace
+        }
+    }
+
     static func idmap(_ code: Int32) -> MissingLayers.Finding {
         MissingLayers.Finding(
             errno: code,

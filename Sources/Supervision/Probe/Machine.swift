@@ -7,6 +7,8 @@ package struct Machine: Equatable, Sendable {
     package var missing = MissingLayers()
     /// Root only: why files cannot be shown with another owner.
     package var idmap: MissingLayers.Finding?
+    /// `kernel.pid_max` caps each cage by itself (Linux 6.14); else RLIMIT_NPROC does, by its user namespace.
+    package var ownPidMax = false
     /// From the cache, or tried just now.
     package var isRemembered = false
 
@@ -20,9 +22,14 @@ package struct Machine: Equatable, Sendable {
         do throws(StoreError) { key = try MachineKey(shepherd: shepherd) } catch { throw .machine(error.message) }
         let cache = MachineCache(path: "\(paths.directory)/machine", key: key)
         if !fresh, let known = cache.read(mending: mending) { return known }
-        let found = try probe(shepherd: shepherd, below: paths.directory)
+        let found = try probe(shepherd: shepherd, below: Self.place(paths))
         cache.write(found)
         return found
+    }
+
+    /// Where probes have their directories: with the tasks, or where anybody may write if there are none yet.
+    static func place(_ paths: StatePaths) -> String {
+        access(paths.directory, W_OK) == 0 ? paths.directory : "/tmp"
     }
 
     /// The next to ask tries again: something that was there is not.
@@ -37,6 +44,6 @@ package struct Machine: Equatable, Sendable {
             throw .machine(error.message)
         }
         try diagnosis.run()
-        return Machine(missing: diagnosis.missing, idmap: diagnosis.idmap)
+        return Machine(missing: diagnosis.missing, idmap: diagnosis.idmap, ownPidMax: diagnosis.ownPidMax)
     }
 }

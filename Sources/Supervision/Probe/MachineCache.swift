@@ -9,7 +9,7 @@ struct MachineCache {
     let key: MachineKey
 
     /// The format; changes with what is tried.
-    private static let version = "claudine-machine-1"
+    private static let version = "claudine-machine-2"
 
     /// - Parameter mending: seconds for which something missing is believed.
     func read(mending: Int) -> Machine? {
@@ -21,10 +21,12 @@ struct MachineCache {
         guard lines.popFirst() == "\(Self.version) \(key.text)", lines.popLast() == "", lines.popLast() == "end" else {
             return nil
         }
-        if !lines.isEmpty, time(nil) - status.st_mtim.tv_sec > mending || status.st_mtim.tv_sec > time(nil) {
+        // The line for pid_max is always there.
+        if lines.count > 1, time(nil) - status.st_mtim.tv_sec > mending || status.st_mtim.tv_sec > time(nil) {
             return nil
         }
-        var machine = Machine(isRemembered: true)
+        guard let own = lines.popFirst(), ["pid_max own", "pid_max shared"].contains(own) else { return nil }
+        var machine = Machine(ownPidMax: own == "pid_max own", isRemembered: true)
         for line in lines {
             let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
             guard fields.count == 4, let code = Int32(fields[1]) else { return nil }
@@ -45,7 +47,8 @@ struct MachineCache {
         }
         if let idmap = machine.idmap { findings.append((Self.idmap, idmap)) }
         let lines = findings.map { "\($0.0)\t\($0.1.errno)\t\($0.1.what)\t\($0.1.fix)\n" }
-        let text = "\(Self.version) \(key.text)\n\(lines.joined())end\n"
+        let text =
+            "\(Self.version) \(key.text)\npid_max \(machine.ownPidMax ? "own" : "shared")\n\(lines.joined())end\n"
         let temporary = "\(path).\(getpid())"
         let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard file >= 0 else { return }

@@ -1,3 +1,4 @@
+import CCage
 import Glibc
 import Policy
 import ShepherdProtocol
@@ -44,6 +45,18 @@ enum ProbeOrder {
             order.namespaces |= space.flag
         }
         return order
+    }
+
+    /// Hands fcntl(2) to the listener, which refuses it, and allows all else: the first thing a shepherd does is to mark its
+    /// descriptors with it. In the form of `struct sock_filter` (linux/filter.h).
+    static var tellTale: Bytes {
+        let load: (UInt16, UInt8, UInt8, UInt32) = (0x20, 0, 0, 0)
+        let isControl: (UInt16, UInt8, UInt8, UInt32) = (0x15, 0, 1, UInt32(CAGE_CALL_FCNTL))
+        let tell: (UInt16, UInt8, UInt8, UInt32) = (0x06, 0, 0, 0x7fc0_0000)
+        let allow: (UInt16, UInt8, UInt8, UInt32) = (0x06, 0, 0, 0x7fff_0000)
+        return [load, isControl, tell, allow].flatMap { code, yes, no, value in
+            withUnsafeBytes(of: code) { Bytes($0) } + [yes, no] + withUnsafeBytes(of: value) { Bytes($0) }
+        }
     }
 
     /// What is left without a cage: limits, the filter, Landlock.
