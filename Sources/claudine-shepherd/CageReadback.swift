@@ -38,7 +38,9 @@ enum CageReadback {
     /// Whether the worker is as confined as the order says.
     static func matches(_ receipt: CageReceipt, _ order: CageOrder) -> Bool {
         let capabilities = receipt.capabilities
-        guard receipt.noNewPrivileges == 1, receipt.seccompMode == (order.seccomp.isEmpty ? 0 : 2),
+        guard receipt.noNewPrivileges == 1,
+            // Without one of ours there may still be a container's around us.
+            receipt.seccompMode == 2 || order.seccomp.isEmpty,
             capabilities.effective == 0, capabilities.permitted == 0, capabilities.inheritable == 0,
             // Emptying the bounding set takes CAP_SETPCAP; what it lets pass, no_new_privs stops.
             capabilities.bounding == 0 || order.namespaces == 0, capabilities.ambient == 0,

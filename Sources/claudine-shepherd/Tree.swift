@@ -91,13 +91,8 @@ struct Tree {
         signal(member, SIGSTOP)
     }
 
-    /// The pidfd is taken before the second look, so that a number used again is not what gets the signal.
     private func signal(_ member: Member, _ number: Int32) {
-        let pidfd = cage_pidfd_open(member.pid)
-        guard pidfd >= 0 else { return }
-        defer { _ = close(pidfd) }
-        guard ProcReader.startTime(of: member.pid) == member.started else { return }
-        _ = cage_pidfd_signal(pidfd, number, false)
+        ProcessSignal.send(number, to: member.pid) { ProcReader.startTime(of: member.pid) == member.started }
     }
 
     // MARK: Looking
@@ -160,6 +155,18 @@ struct Tree {
     }
 }
 
+/// A signal to one process and no other.
+enum ProcessSignal {
+    /// The pidfd is taken before the second look, so that a number used again is not what gets the signal. Where there are no
+    /// pidfds (Linux 5.3, or a filter around us) the look just before has to do: nothing must be left alive for want of one.
+    static func send(_ number: Int32, to pid: Int32, ifStill isMeant: () -> Bool) {
+        let pidfd = cage_pidfd_open(pid)
+        defer { if pidfd >= 0 { _ = close(pidfd) } }
+        guard pidfd >= 0 || cage_errno() != ESRCH, isMeant() else { return }
+        if pidfd < 0 || cage_pidfd_signal(pidfd, number, false) < 0 { _ = kill(pid, number) }
+    }
+}
+
 /// Bearers of an attempt's nonce among all processes of this user.
 enum NonceSearch {
     /// Kills what carries the nonce.
@@ -170,14 +177,8 @@ enum NonceSearch {
         var found = 0
         ProcReader.forEachProcess { pid in
             guard pid != getpid(), carries(pid, needle) else { return }
-            let pidfd = cage_pidfd_open(pid)
-            guard pidfd >= 0 else { return }
-            // After the pidfd, for the number may belong to another by now.
-            if carries(pid, needle) {
-                found += 1
-                _ = cage_pidfd_signal(pidfd, SIGKILL, false)
-            }
-            _ = close(pidfd)
+            found += 1
+            ProcessSignal.send(SIGKILL, to: pid) { carries(pid, needle) }
         }
         return found
     }

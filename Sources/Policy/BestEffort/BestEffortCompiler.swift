@@ -1,3 +1,4 @@
+import Glibc
 package import ShepherdProtocol
 
 /// The weaker order for a machine without user namespaces: no namespaces, no mounts; Landlock is the wall for files, the
@@ -18,7 +19,7 @@ package struct BestEffortCompiler: Sendable {
         _ policy: Policy, for request: CageRequest, host: HostFacts, places: BestEffortPlaces, missing: MissingLayers
     ) throws(PolicyError) -> (order: CageOrder, degraded: [String]) {
         for layer in Self.given where policy.refuses(layer) { throw missing.refusal(of: layer, by: policy) }
-        guard request.workerUid != 0 else {
+        guard geteuid() != 0 else {
             throw .missing(
                 .userNamespace, errno: missing.errno(of: .userNamespace),
                 "root cannot be held without user namespaces: the worker would be root of this machine",

@@ -24,10 +24,12 @@ enum NonceSweep {
             for pid in found {
                 // The pidfd is taken before the second look, so that a number used again is not what gets the signal.
                 let pidfd = cage_pidfd_open(pid)
-                guard pidfd >= 0 else { continue }
-                defer { close(pidfd) }
+                // Without pidfds (Linux 5.3, or a filter around us) the look just before has to do.
+                guard pidfd >= 0 || errno != ESRCH else { continue }
+                defer { if pidfd >= 0 { close(pidfd) } }
                 guard carries(pid, needle(nonce)) else { continue }
-                if cage_pidfd_signal(pidfd, SIGKILL, false) == 0 { ended += 1 }
+                let sent = pidfd >= 0 && cage_pidfd_signal(pidfd, SIGKILL, false) == 0 || kill(pid, SIGKILL) == 0
+                if sent { ended += 1 }
             }
             if !found.isEmpty {
                 guard cage_boottime() < limit else { return nil }

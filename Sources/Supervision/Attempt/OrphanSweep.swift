@@ -39,11 +39,12 @@ enum OrphanSweep {
                     continue
                 }
                 let pidfd = cage_pidfd_open(process.pid)
-                guard pidfd >= 0 else { continue }
-                defer { close(pidfd) }
+                // Without pidfds (Linux 5.3, or a filter around us) the look just before has to do.
+                guard pidfd >= 0 || errno != ESRCH else { continue }
+                defer { if pidfd >= 0 { close(pidfd) } }
                 // The number may belong to another by now.
                 guard Host.startTime(of: process.pid) == process.started else { continue }
-                _ = cage_pidfd_signal(pidfd, SIGKILL, false)
+                if pidfd < 0 || cage_pidfd_signal(pidfd, SIGKILL, false) < 0 { kill(process.pid, SIGKILL) }
             }
             guard cage_boottime() < limit else { return false }
             usleep(5_000)

@@ -19,16 +19,16 @@ struct ContainmentPlan {
     let places: BestEffortPlaces
     let home: String?
     let cache: SeccompCache
-    /// Asked only when the policy can do without something.
+    /// Asked when the policy can do without something.
     let machine: () throws(SupervisionError) -> Machine
 
     func decide() throws(Refusal) -> Containment {
-        // A policy that insists on its cage finds out by building it: the step that fails is the refusal.
-        guard !MissingLayers.foundation.allSatisfy(policy.refuses) else {
-            return Containment(order: try compile(.current(home: home), MissingLayers()))
-        }
-        let missing: MissingLayers
-        do throws(SupervisionError) { missing = try machine().missing } catch { throw Refusal(error.reason) }
+        // A machine that cannot be examined shows what it lacks when the cage is built.
+        let found = needsToKnow ? (try? machine())?.missing ?? MissingLayers() : MissingLayers()
+        guard insists else { return try decide(found) }
+        // The step that fails is the refusal; only what the policy can do without has to be known before.
+        var missing = MissingLayers()
+        for layer in [Layer.landlock, .notification] where !policy.refuses(layer) { missing[layer] = found[layer] }
         return try decide(missing)
     }
 
@@ -45,6 +45,11 @@ struct ContainmentPlan {
         }
         return Containment(order: order, degraded: degraded, places: places)
     }
+
+    /// The policy runs in a cage or not at all.
+    private var insists: Bool { MissingLayers.foundation.allSatisfy(policy.refuses) }
+
+    private var needsToKnow: Bool { Layer.allCases.contains { !policy.refuses($0) } }
 
     private func compile(_ host: HostFacts, _ missing: MissingLayers) throws(Refusal) -> CageOrder {
         try refusing { () throws(PolicyError) in

@@ -1,3 +1,4 @@
+import CCage
 import Glibc
 import ShepherdProtocol
 import Store
@@ -77,7 +78,8 @@ struct CageProbe {
         var receipt: CageReceipt?
         var denied = false
         var buffer = Bytes(repeating: 0, count: 16 << 10)
-        while true {
+        let limit = cage_boottime() + UInt64(Self.patience) * 1_000_000
+        while cage_boottime() < limit {
             var readable = pollfd(fd: pipe.number, events: Int16(POLLIN), revents: 0)
             let ready = poll(&readable, 1, Self.patience)
             if ready < 0, errno == EINTR { continue }
@@ -103,6 +105,7 @@ struct CageProbe {
                 throw .shepherdSilent(path: shepherd)
             }
         }
+        throw .shepherdSilent(path: shepherd)
     }
 
     /// It ends once it is acknowledged and nothing of its cage is left.

@@ -42,7 +42,9 @@ struct Diagnosis {
             }
             let layers = try blame(error, order)
             guard let first = layers.first, missing[first] == nil else { throw .probe(error) }
-            for layer in layers { missing[layer] = LayerFix.finding(layer, error) }
+            for layer in layers { missing[layer] = LayerFix.finding(layer, error, in: order) }
+            // Nothing can be tried without these.
+            if layers.contains(.noCapabilities) || layers.contains(.noNewPrivileges) { return }
             guard missing.hasCage || order.namespaces != 0 else { throw .probe(error) }
             if !missing.hasCage {
                 // Root may not be a worker without a cage, and has nothing more to try.
@@ -113,10 +115,12 @@ struct Diagnosis {
 
     /// A user namespace may be had and be worth nothing: AppArmor on Ubuntu takes its capabilities away.
     private func isPowerless() throws(SupervisionError) -> Bool {
-        guard case .fails(let error) = try probe.run(ProbeOrder.single(.utsNamespace, of: whole, alone: false)) else {
-            return false
+        for (layer, stage) in [(Layer.utsNamespace, SpawnStage.hostname), (.networkNamespace, .loopback)] {
+            guard case .fails(let error) = try probe.run(ProbeOrder.single(layer, of: whole, alone: false)),
+                error.stage == stage
+            else { return false }
         }
-        return error.stage == .hostname
+        return true
     }
 
     private static func take(_ layers: [Layer], from order: inout CageOrder) {

@@ -14,7 +14,10 @@ package struct Examination: Sendable {
     /// - Parameter fresh: try again what is remembered.
     package init(_ paths: StatePaths, fresh: Bool) throws(SupervisionError) {
         self.paths = paths
-        machine = try .current(paths, fresh: fresh)
+        let known = try Machine.current(paths, fresh: fresh)
+        // Somebody who asks may just have mended what is remembered as missing.
+        let isDoubtful = known.isRemembered && !known.missing.layers.isEmpty
+        machine = isDoubtful ? try .current(paths, fresh: true) : known
         for layer in Layer.allCases { findings.append(finding(layer)) }
         findings.append(unifiedCgroup())
         findings.append(legacyCgroup())

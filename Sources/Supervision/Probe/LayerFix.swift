@@ -4,7 +4,11 @@ import ShepherdProtocol
 
 /// For a mechanism that is missing: what happened and what to do.
 enum LayerFix {
-    static func finding(_ layer: Layer, _ error: SpawnError) -> MissingLayers.Finding {
+    /// - Parameter order: what was tried.
+    static func finding(_ layer: Layer, _ error: SpawnError, in order: CageOrder) -> MissingLayers.Finding {
+        if layer == .mountNamespace, error.stage == .mount, order.mounts.indices.contains(Int(error.index)) {
+            return mount(order.mounts[Int(error.index)], error.errno)
+        }
         let why = error.errno == 0 ? "" : ": \(SupervisionError.text(error.errno))"
         return MissingLayers.Finding(errno: error.errno, what: what(layer, error) + why, fix: fix(layer, error))
     }
@@ -31,6 +35,26 @@ enum LayerFix {
             what: "files of this file system cannot be shown with another owner: \(SupervisionError.text(code))",
             fix: "keep workspaces on ext4, xfs, btrfs or tmpfs, or run claudine as their owner instead of as root")
     }
+
+    /// A fresh /proc is refused where the one around it has something mounted over a part of it (mount_too_revealing in the kernel's
+    /// fs/namespace.c).
+    private static func mount(_ step: MountStep, _ code: Int32) -> MissingLayers.Finding {
+        let why = SupervisionError.text(code)
+        guard step.kind != .proc else {
+            return MissingLayers.Finding(
+                errno: code, what: "a fresh /proc cannot be mounted: \(why)",
+                fix:
+                    "in a container: start it with --security-opt systempaths=unconfined (docker, podman), so that /proc is "
+                    + "not masked")
+        }
+        let path = String(decoding: step.target.isEmpty ? step.source : step.target, as: UTF8.self)
+        return MissingLayers.Finding(
+            errno: code, what: "the cage's file system cannot be built (\(path)): \(why)", fix: mounting)
+    }
+
+    private static let mounting =
+        "in a container: a seccomp and an AppArmor profile that allow mounts in a user namespace "
+        + "(--security-opt seccomp=unconfined --security-opt apparmor=unconfined); Linux 5.12 or newer"
 
     private static func what(_ layer: Layer, _ error: SpawnError) -> String {
         switch layer {
@@ -63,9 +87,7 @@ enum LayerFix {
         switch layer {
         case .userNamespace: userNamespace(error.errno)
         case .mountNamespace:
-            error.stage == .clone
-                ? count("mnt")
-                : "in a container: start it with --security-opt systempaths=unconfined (docker, podman), so that /proc is not masked"
+            error.stage == .clone ? count("mnt") : mounting
         case .pidNamespace: count("pid")
         case .networkNamespace: count("net")
         case .ipcNamespace: count("ipc")

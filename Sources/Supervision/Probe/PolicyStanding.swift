@@ -42,7 +42,7 @@ extension PolicyStanding {
         case .stands: return containment.degraded.isEmpty ? .enforceable : .degrades(containment.degraded)
         case .fails(let error):
             let layer = LayerFix.layer(of: error.stage)
-            let finding = LayerFix.finding(layer, error)
+            let finding = LayerFix.finding(layer, error, in: containment.order)
             return .notEnforceable(layer: layer.recordName, message: finding.what, fix: finding.fix)
         }
     }

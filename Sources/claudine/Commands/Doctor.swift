@@ -30,15 +30,24 @@ struct Doctor: AsyncParsableCommand {
         var report = Report()
         report.findings.append(Self.stateDirectory(paths))
         do {
-            let examination = try Examination(paths, fresh: refresh)
+            let policies = try configuration.places().policies.list()
+            var examination = try Examination(paths, fresh: refresh)
+            report.policies = policies.map { Self.standing($0.name, $0.result, examination.machine, paths) }
+            // What was remembered is not so any more.
+            if examination.machine.isRemembered,
+                report.policies.contains(where: { $0.contradicts(examination.machine) })
+            {
+                examination = try Examination(paths, fresh: true)
+                report.policies = policies.map { Self.standing($0.name, $0.result, examination.machine, paths) }
+            }
             report.findings += examination.findings
             report.remembered = examination.machine.isRemembered
             report.findings.append(Finding("shepherd", .ok, try Examination.shepherd()))
-            for (name, result) in try configuration.places().policies.list() {
-                report.policies.append(Self.standing(name, result, examination.machine, paths))
-            }
         } catch let error as SupervisionError {
             let reason = error.reason
+            report.policies = try configuration.places().policies.list().map {
+                PolicyRow(name: $0.name, standing: .no, reason: reason.message, fix: reason.fix)
+            }
             report.findings.append(
                 Finding(
                     "shepherd", .missing, reason.message, costs: "nothing runs: it builds every cage",
@@ -134,6 +143,11 @@ extension Doctor {
         var layer: String?
         var reason: String?
         var fix: String?
+
+        /// It fails at a layer that the machine is said to have.
+        func contradicts(_ machine: Machine) -> Bool {
+            standing == .no && layer != nil && !machine.missing.layers.contains { $0.recordName == layer }
+        }
 
         var text: String {
             switch standing {
