@@ -34,6 +34,7 @@ SUITES = [
     Entry("contract"),
     Entry("badinput"),
     Entry("hostile"),
+    Entry("policytest", ("--as", "user") if os.geteuid() == 0 else ()),
     Entry("limits"),
     Entry("chaos"),
     Entry("e2e_claude", ("--short",)),

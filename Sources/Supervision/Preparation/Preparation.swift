@@ -32,6 +32,8 @@ package struct RunRequest: Sendable {
     package var limits = LimitRequest()
     package var variables: [EnvironmentRequest] = []
     package var standardInput = PreparedAttempt.StandardInput.none
+    /// Canonical files of the host that a command is shown read-only, wherever they lie.
+    package var programs: [String] = []
 
     package init() {}
 }
@@ -135,7 +137,7 @@ package struct Preparation: Sendable {
         if let command = spec.command {
             return Work(
                 program: command.first ?? "", arguments: command, environment: Self.gatewayEnvironment,
-                standardInput: request.standardInput, format: nil)
+                visible: request.programs, standardInput: request.standardInput, format: nil)
         }
         let lookup = ExecutableLookup(
             path: caller.environment["PATH"] ?? "", home: caller.home ?? "/", workingDirectory: caller.workingDirectory)

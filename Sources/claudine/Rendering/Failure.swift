@@ -32,6 +32,8 @@ struct Failure: Error {
 /// The numbers of the contract that are not a task's own.
 enum ExitCodes {
     static let no: Int32 = 1
+    /// A policy that this machine cannot enforce.
+    static let notEnforceable: Int32 = 3
     static let noSuchTask: Int32 = 4
     static let wrongState: Int32 = 5
     static let usage: Int32 = 64

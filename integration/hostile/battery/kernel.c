@@ -115,12 +115,6 @@ static int adjust_clock(void) {
     return as_errno(syscall(SYS_clock_adjtime, CLOCK_REALTIME, &state)) > 0 ? errno : 0;
 }
 
-static int set_clock(void) {
-    struct timespec never = {.tv_sec = -1};
-    int error = as_errno(syscall(SYS_clock_settime, CLOCK_REALTIME, &never));
-    return error == EINVAL ? 0 : error;
-}
-
 static int host_name(void) { return own("uts") ? as_errno(sethostname("battery", 7)) : UNSAFE; }
 static int domain_name(void) { return own("uts") ? as_errno(setdomainname("battery", 7)) : UNSAFE; }
 
@@ -156,7 +150,6 @@ static const struct probe kernel_probes[] = {
     PROBE(host_name, "D44", NAMESPACES, PRIVILEGED, "change the host name", CALL(SYS_sethostname)),
     PROBE(domain_name, "D44", NAMESPACES, PRIVILEGED, "change the domain name", CALL(SYS_setdomainname)),
     PROBE(adjust_clock, "D44", BARE, SECCOMP, "reach the clock's discipline", CALL(SYS_clock_adjtime)),
-    PROBE(set_clock, "D44", NOWHERE, PRIVILEGED, "set the clock", CALL(SYS_clock_settime)),
     // Arguments that make these fail even for somebody who may.
     CALLS(set_time, "D44", NOWHERE, PRIVILEGED, "set the time of day", CALL(SYS_settimeofday), .reached = EINVAL),
     CALLS(reboot_machine, "D44", ROOT, PRIVILEGED, "reboot", CALL(SYS_reboot), .reached = EINVAL),

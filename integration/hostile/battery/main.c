@@ -143,6 +143,8 @@ int main(int count, char **arguments) {
     }
     if (count >= 2 && strcmp(arguments[1], "--survivors") == 0) return survivors(count == 3 && strcmp(arguments[2], "--kill") == 0);
     words = arguments + 1;
+    // Where the cage has put us already.
+    if (context("workspace") != NULL && chdir(context("workspace")) != 0) return 66;
     int tried = 0;
     for (int index = 1; index < count; index++) {
         if (strchr(arguments[index], '=') != NULL) continue;

@@ -7,10 +7,10 @@ import Supervision
 /// `claudine policy`
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "policy", abstract: "Show, explain, compare and check policies.",
+        commandName: "policy", abstract: "Show, explain, compare, check and test policies.",
         subcommands: [
             ListPolicies.self, ShowPolicy.self, CheckPolicy.self, ExplainPolicy.self, DiffPolicies.self,
-            PolicyReference.self,
+            TestPolicy.self, PolicyReference.self,
         ])
 }
 
