@@ -4,11 +4,17 @@
 /// twice, NUL, control characters and nesting deeper than 16 are errors.
 package struct TomlParser {
     private var scanner: TomlScanner
+    /// The key or table that is being read.
+    private var place: [String] = []
 
     /// Throws `TomlError` with the line of the mistake.
     package static func parse(_ text: String) throws(TomlError) -> TomlTable {
         var parser = TomlParser(scanner: TomlScanner(text))
-        return try parser.document()
+        do throws(TomlError) {
+            return try parser.document()
+        } catch {
+            throw TomlError(line: error.line, message: error.message, key: parser.place.joined(separator: "."))
+        }
     }
 
     private mutating func document() throws(TomlError) -> TomlTable {
@@ -18,9 +24,12 @@ package struct TomlParser {
         while let byte = scanner.peek {
             let line = scanner.line
             if byte == UInt8(ascii: "[") {
+                place = []
                 header = try tableHeader()
+                place = header
                 try root.open(header[...], line: line)
             } else {
+                place = header
                 let (keys, value) = try pair(depth: 0)
                 try root.set(keys[...], to: value, in: header[...])
             }
@@ -42,6 +51,7 @@ package struct TomlParser {
     private mutating func pair(depth: Int) throws(TomlError) -> (keys: [String], value: TomlValue) {
         let line = scanner.line
         let keys = try key()
+        if depth == 0 { place += keys }
         try scanner.expect("=")
         scanner.skipBlanks()
         var value = try value(depth: depth)

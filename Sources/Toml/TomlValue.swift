@@ -51,6 +51,8 @@ package struct TomlError: Error, Equatable, Sendable {
     /// Counted from 1.
     package var line: Int
     package var message: String
+    /// The dotted key or table that was being read; empty where none was.
+    package var key = ""
 }
 
 /// A table of a TOML file.
@@ -92,6 +94,7 @@ package struct TomlTable: Equatable, Sendable {
             guard let table = existing.table, table.origin == .implied || (table.origin == .header && path.count > 1)
             else { throw TomlError(line: line, message: "'\(key)' is already given in line \(existing.line)") }
             inner = table
+            release(key)
         }
         if path.count == 1 {
             inner.origin = .header
@@ -107,6 +110,7 @@ package struct TomlTable: Equatable, Sendable {
         _ keys: ArraySlice<String>, to value: TomlValue, in header: ArraySlice<String>
     ) throws(TomlError) {
         if let name = header.first, var table = entries[name]?.table {
+            release(name)
             try table.set(keys, to: value, in: header.dropFirst())
             entries[name] = TomlValue(kind: .table(table), line: table.line)
             return
@@ -126,8 +130,12 @@ package struct TomlTable: Equatable, Sendable {
                 throw TomlError(line: value.line, message: "'\(key)' is already given in line \(existing.line)")
             }
             inner = table
+            release(key)
         }
         try inner.set(keys.dropFirst(), to: value, in: [])
         entries[key] = TomlValue(kind: .table(inner), line: inner.line)
     }
+
+    /// Gives up a table that is about to be changed and put back: while two hold it, every change would copy it.
+    private mutating func release(_ key: String) { entries[key]?.kind = .boolean(false) }
 }

@@ -16,7 +16,7 @@ struct PolicySource {
             throw PolicyError(
                 .config, "\(file):\(error.line): \(error.message)",
                 detail: [
-                    "file": file, "line": String(error.line), "key": "", "bound": "TOML, each key once",
+                    "file": file, "line": String(error.line), "key": error.key, "bound": "TOML, each key once",
                     "found": error.message,
                 ])
         }
@@ -40,9 +40,15 @@ struct PolicySource {
         _ key: String, _ message: String, bound: String, found: String, hint: String? = nil, line: Int? = nil
     ) -> PolicyError {
         let line = line ?? root.line(of: key.split(separator: ".").map(String.init))
+        let (key, found) = (Self.shortened(key), Self.shortened(found))
         return PolicyError(
-            .config, "\(file):\(line): \(key): \(message)", hint: hint,
+            .config, Self.shortened("\(file):\(line): \(key): \(message)", to: 1_000), hint: hint,
             detail: ["file": file, "line": String(line), "key": key, "bound": bound, "found": found])
+    }
+
+    /// What people read; a key may have a quarter of a million letters.
+    private static func shortened(_ text: String, to most: Int = 300) -> String {
+        text.utf8.count <= most ? text : text.prefix(most) + "…"
     }
 
     func unknownKey(_ key: String, line: Int, known: [String]) -> PolicyError {

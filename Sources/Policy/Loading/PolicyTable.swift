@@ -119,10 +119,16 @@ struct PolicyTable {
         element: (TomlValue) throws(PolicyError) -> Element
     ) throws(PolicyError) -> [Element] {
         func elements(_ values: [TomlValue]) throws(PolicyError) -> [Element] {
+            guard values.count <= Self.longestList else {
+                throw failure(
+                    key, "a list of \(values.count) is too long", bound: "at most \(Self.longestList) elements",
+                    found: String(values.count))
+            }
             var result: [Element] = []
+            var known: Set<String> = []
             for value in values {
                 let next = try element(value)
-                guard !result.contains(where: { identity($0) == identity(next) }) else {
+                guard known.insert(identity(next)).inserted else {
                     throw failure(
                         key, "'\(identity(next))' is given twice", bound: "each once", found: identity(next),
                         line: value.line)
@@ -159,6 +165,9 @@ struct PolicyTable {
         return inherit.filter { !changed.contains(identity($0)) } + added
     }
 
+    /// Far above what anybody writes, and few enough mounts for a kernel (fs.mount-max is 100000).
+    private static let longestList = 1_024
+
     /// The values of a list; none where it is missing.
     private func array(_ key: String) throws(PolicyError) -> [TomlValue] {
         guard let value = table[key] else { return [] }
@@ -182,6 +191,11 @@ struct PolicyTable {
     ) throws(PolicyError) -> [String: String] {
         guard let found = table[key] else { return try inherited(inherit, key) }
         guard let inner = found.table else { throw wrongType(key, "a table of strings", found) }
+        guard inner.entries.count <= Self.longestList else {
+            throw failure(
+                key, "a table of \(inner.entries.count) is too long", bound: "at most \(Self.longestList) entries",
+                found: String(inner.entries.count))
+        }
         var result: [String: String] = [:]
         for (name, value) in inner.entries.sorted(by: { $0.key < $1.key }) {
             guard let text = value.string else {

@@ -42,12 +42,16 @@ package enum WorkspaceFile {
         // Without a way to the model there is nothing to use a key for.
         if result.network.mode == .none, !source.says("credentials.api") { result.credentials.api = .none }
 
-        var changes: [Change] = []
-        for (field, strictness) in PolicyOrder(host: host).comparison(result, policy) where strictness != .equal {
-            let change = Change(key: field.key, before: field.text(policy), after: field.text(result))
-            guard strictness == .stricter else { throw looser(change, field, policy, source) }
-            changes.append(change)
+        let comparison = PolicyOrder(host: host).comparison(result, policy).filter { $0.strictness != .equal }
+        func change(_ field: PolicyField) -> Change {
+            Change(key: field.key, before: field.text(policy), after: field.text(result))
         }
+        // Some fields follow from others: what the file says comes first.
+        let loosened = comparison.filter { $0.strictness != .stricter }.map(\.field)
+        if let field = loosened.first(where: { source.says($0.key) }) ?? loosened.first {
+            throw looser(change(field), field, policy, source)
+        }
+        let changes = comparison.map { change($0.field) }
         try PolicyConsistency(source: source, policy: result).check()
         return Tightened(policy: result, file: file, changes: changes)
     }
@@ -58,7 +62,7 @@ package enum WorkspaceFile {
         var error = source.failure(
             change.key, "\(change.after) is not at least as strict as policy '\(policy.name)' (\(change.before))",
             bound: change.before, found: change.after,
-            hint: "a workspace can only tighten (\(field.stricter)); choose another policy with --policy")
+            hint: "a workspace can only tighten (stricter: \(field.stricter)); choose another policy with --policy")
         error.code = .ceiling
         error.detail["field"] = change.key
         return error
