@@ -68,7 +68,7 @@ format: ## format the Swift sources in place
 lint: ## check the formatting and the style of the Swift sources
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests integration/fuzz
 
-docs: ## check that the documentation's links and paths exist
+docs: build ## check the documentation: links, paths, and the tables that the program prints
 	$(PYTHON) integration/docs_check.py
 
 clean: ## remove what was built

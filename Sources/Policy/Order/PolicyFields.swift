@@ -91,7 +91,7 @@ extension PolicyField {
                 values: "16…4194304", meaning: "processes and threads together, the cage's first one included",
                 mechanism:
                     "`kernel.pid_max` of the PID namespace (Linux 6.14; at least 301), RLIMIT_NPROC, cgroup `pids.max`",
-                failure: "fork: EAGAIN", stricter: "less")),
+                failure: "fork: EAGAIN; a task that fails of it: `limit.processes`", stricter: "less")),
         PolicyField(
             "limits.memory", \.limits.memory, .lessIsStricter, FieldText.quoted,
             FieldNotes(
@@ -107,7 +107,7 @@ extension PolicyField {
             "limits.file_size", \.limits.fileSize, .lessIsStricter, FieldText.quoted,
             FieldNotes(
                 values: "256K…, `unlimited`", meaning: "size of each file that is written", mechanism: "RLIMIT_FSIZE",
-                failure: "EFBIG, SIGXFSZ", stricter: "less")),
+                failure: "EFBIG, SIGXFSZ; a task that dies of it: `limit.fileSize`", stricter: "less")),
         PolicyField(
             "limits.cpu_time", \.limits.cpuTime, .lessIsStricter, FieldText.quoted,
             FieldNotes(

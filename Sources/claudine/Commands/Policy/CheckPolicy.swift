@@ -84,6 +84,17 @@ struct CheckPolicy: ParsableCommand {
                 error = failure.json["error"]
                 problem = refusal.reason.message + (refusal.hint.map { " (\($0))" } ?? "")
             }
+            // What can be compiled is then built around a program that does nothing.
+            if enforceable == .enforceable || enforceable == .degraded {
+                let standing = try? PolicyStanding.of(policy, paths: setting.paths, home: setting.home)
+                if case .notEnforceable(let layer, let message, let fix) = standing {
+                    enforceable = .refused
+                    var failure = Failure("refused.policy", message, hint: fix, exitCode: ExitCodes.no)
+                    failure.detail = layer.map { .object(["layer": .string($0)]) }
+                    error = failure.json["error"]
+                    problem = message + (fix.map { " (\($0))" } ?? "")
+                }
+            }
             let view = try? CageView(
                 policy: policy, request: Enforcement.request(workspace: workspace, paths: setting.paths),
                 host: setting.host)
