@@ -41,7 +41,7 @@ class Before:
     def unchanged(self, attempted: bool = False) -> None:
         """Nothing but the store's own files may have come or changed; a task that was attempted keeps its record's files."""
         after = self._files()
-        ours = re.compile(r"state(/(claudine\.db(-wal|-shm)?|[a-z.]*lock|doorbell|(instances|seccomp)(/.*)?|attempts" + ("(/.*)?" if attempted else "") + r"))?$")
+        ours = re.compile(r"state(/(claudine\.db(-wal|-shm)?|[a-z.]*lock|doorbell|machine|(instances|seccomp)(/.*)?|attempts" + ("(/.*)?" if attempted else "") + r"))?$")
         different = [
             name for name in sorted(set(self.files) | set(after)) if self.files.get(name) != after.get(name) and not ours.match(name)
         ]
