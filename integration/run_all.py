@@ -38,6 +38,7 @@ SUITES = [
     Entry("policytest", ("--as", "user") if os.geteuid() == 0 else ()),
     Entry("limits"),
     Entry("chaos"),
+    Entry("doctor"),
     Entry("e2e_claude", ("--short",)),
     Entry("orphans", alone=True),
     Entry("shepherd_footprint", alone=True),

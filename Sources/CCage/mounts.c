@@ -97,7 +97,10 @@ static int resolve(int root, const char *path, size_t length, bool follow) {
     copy[length] = 0;
     struct open_how_arguments how = {
         .flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW), .resolve = RESOLVE_BENEATH_ROOT};
-    return sys_openat2(root, length == 0 ? "." : copy, &how);
+    // EAGAIN: something was renamed or mounted anywhere meanwhile, so that the kernel cannot swear to a ".." on the way (openat2(2)).
+    int fd, attempts = 0;
+    do fd = sys_openat2(root, length == 0 ? "." : copy, &how); while (fd < 0 && errno == EAGAIN && ++attempts < 1000);
+    return fd;
 }
 
 enum wanted { WANT_EXISTING, WANT_DIRECTORY, WANT_FILE, WANT_PARENT };

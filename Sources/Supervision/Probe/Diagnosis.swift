@@ -22,6 +22,11 @@ struct Diagnosis {
     init(shepherd: String, directory: String) throws(PolicyError) {
         probe = CageProbe(shepherd: shepherd, directory: directory)
         whole = try ProbeOrder.cage(shepherd: shepherd, directory: directory)
+        // A kernel without it is not ordered any, so that no step would fail.
+        if HostFacts.current(home: nil).landlockABI == 0 {
+            missing[.landlock] = MissingLayers.Finding(
+                errno: EOPNOTSUPP, what: "this kernel has no Landlock, or has it switched off", fix: LayerFix.landlock)
+        }
     }
 
     mutating func run() throws(SupervisionError) {

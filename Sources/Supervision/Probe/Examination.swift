@@ -66,10 +66,6 @@ package struct Examination: Sendable {
         let abi = HostFacts.current(home: nil).landlockABI
         let name = Layer.landlock.recordName
         switch abi {
-        case 0:
-            return Finding(
-                name, .missing, "this kernel has none, or has it switched off", costs: Self.costs(.landlock),
-                fix: LayerFix.landlock)
         case ..<6:
             return Finding(
                 name, .limited, "ABI \(abi)",
@@ -191,10 +187,14 @@ package struct Examination: Sendable {
             return Finding(name, .missing, "no directory to try it in", costs: costs)
         }
         for part in ["lower", "upper", "work", "merged"] { mkdir("\(directory.path)/\(part)", 0o700) }
-        return cage_try_overlay(directory.path) == 0
+        let isMounted = cage_try_overlay(directory.path) == 0
+        let code = errno
+        // The kernel's own working directory has no permissions at all; it has to be removed like the rest.
+        chmod("\(directory.path)/work/work", 0o700)
+        return isMounted
             ? Finding(name, .ok, "mounted in a user namespace (userxattr)")
             : Finding(
-                name, .missing, "cannot be mounted in a user namespace: \(SupervisionError.text(errno))", costs: costs,
+                name, .missing, "cannot be mounted in a user namespace: \(SupervisionError.text(code))", costs: costs,
                 fix: "Linux 5.11 or newer, and a state directory on ext4, xfs, btrfs or tmpfs")
     }
 

@@ -7,7 +7,14 @@ package enum ProgramLocation {
         guard let executable = readLink("/proc/self/exe") else { throw .file("/proc/self/exe", errno) }
         let folder = String(executable[..<(executable.lastIndex(of: "/") ?? executable.startIndex)])
         let candidates = ["\(folder)/\(name)", "\(folder)/../libexec/claudine/\(name)"]
-        return (candidates.first { access($0, F_OK) == 0 }, candidates)
+        // Without "..": cages are given this path to be shown.
+        return (candidates.lazy.compactMap(resolve).first, candidates)
+    }
+
+    private static func resolve(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 
     private static func readLink(_ path: String) -> String? {
