@@ -7,15 +7,13 @@ the worker runs, and `standard` has to do without and say so, or refuse as well.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import IDENTITIES, NONCE, Result, Skip, Suite, World, compile_program, expect, wait_until
+from harness import IDENTITIES, Result, Suite, World, compile_program, expect, wait_until
 from harness.leftovers import Leftovers
 from machine_states import NO_CAGE, STATES, State
 
@@ -25,9 +23,6 @@ suite = Suite("doctor", __doc__ or "")
 LAYERS = {
     "userNamespace", "pidNamespace", "mountNamespace", "networkNamespace", "ipcNamespace", "utsNamespace", "cgroupNamespace",
     "noCapabilities", "noNewPrivileges", "seccomp", "landlock", "resourceLimits", "notification", "processCap"}
-
-#: Root cannot be held at the best-effort level.
-ROOT_REFUSES = NO_CAGE - {"processCap"}
 
 
 def within(world: World, state: State, *arguments: str | Path) -> Result:

@@ -39,6 +39,7 @@ SUITES = [
     Entry("limits"),
     Entry("chaos"),
     Entry("doctor"),
+    Entry("faults"),
     Entry("e2e_claude", ("--short",)),
     Entry("orphans", alone=True),
     Entry("shepherd_footprint", alone=True),
