@@ -125,7 +125,7 @@ def effective(world: World) -> None:
     for path, access, why in [
         ("/usr", "ro", "filesystem.root"), ("/tmp", "private", "filesystem.tmp"), (workspace, "rw", "workspace.mode"),
         ("/home/agent", "rw", "filesystem.home"), (f"{workspace}/.git/hooks", "ro", "workspace.protect"),
-        ("/etc/shadow", "hidden", "filesystem.deny"),
+        ("/etc/shadow", "hidden", "filesystem.deny: @secrets"),
     ]:
         expect(path in mounts and (mounts[path]["access"], mounts[path]["why"]) == (access, why), f"{path}: {mounts.get(path)}")
     # Inside, the same is to be seen.

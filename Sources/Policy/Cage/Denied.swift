@@ -3,25 +3,34 @@ import Glibc
 /// The paths that a policy hides, on this machine.
 struct Denied {
     /// As the kernel sees them, as far as they exist.
-    let paths: [String]
+    var paths: [String] { places.map(\.path) }
+    /// The entry of `filesystem.deny` that hides a path.
+    func entry(of path: String) -> String? { places.first { $0.path == path }?.entry }
+    private let places: [(path: String, entry: String)]
     private let policyName: String
 
     init(policy: Policy, host: HostFacts) {
         policyName = policy.name
-        paths = Self.resolved(policy.filesystem.deny, home: host.home, hostKeys: host.hostKeys)
+        places = Self.places(policy.filesystem.deny, home: host.home, hostKeys: host.hostKeys)
     }
 
     /// The places behind the entries of `filesystem.deny`, each once.
     static func resolved(_ entries: [String], home: String?, hostKeys: [String]) -> [String] {
-        var paths: [String] = []
+        places(entries, home: home, hostKeys: hostKeys).map(\.path)
+    }
+
+    private static func places(
+        _ entries: [String], home: String?, hostKeys: [String]
+    ) -> [(path: String, entry: String)] {
+        var places: [(path: String, entry: String)] = []
         for entry in entries {
             let literal = HiddenSet.paths(of: entry).compactMap { HomePath.expand($0, home: home) }
             for path in literal + (entry == HiddenSet.secrets.rawValue ? hostKeys : []) {
                 let real = RealPath.place(path)
-                if !paths.contains(real) { paths.append(real) }
+                if !places.contains(where: { $0.path == real }) { places.append((real, entry)) }
             }
         }
-        return paths
+        return places
     }
 
     /// The hidden path that a path is or lies in.

@@ -19,13 +19,13 @@ struct MountPlan {
     }
 
     /// Why the layers that are being added are there.
-    private var why = ""
+    var why = ""
 
     private(set) var layers: [Layer] = []
     /// Paths of the cage that may be read and executed, besides the fixed ones.
-    private(set) var readable: [String] = []
+    var readable: [String] = []
     /// Paths of the cage that may be changed, besides the fixed ones.
-    private(set) var writable: [String] = []
+    var writable: [String] = []
 
     let policy: Policy
     let request: CageRequest
@@ -47,7 +47,7 @@ struct MountPlan {
         addWorkspace()
         try addPrograms()
         addResolver()
-        try hide(denied.paths + [self.request.stateDirectory])
+        try hide(denied)
     }
 
     /// What the shepherd does, in order.
@@ -81,19 +81,19 @@ struct MountPlan {
     private static func depth(_ path: String) -> Int { path == "/" ? 0 : path.utf8.count { $0 == UInt8(ascii: "/") } }
 
     /// A later layer takes the place of an earlier one at the same path.
-    private mutating func add(_ layer: Layer) {
+    mutating func add(_ layer: Layer) {
         layers.removeAll { $0.target == layer.target }
         var layer = layer
         layer.why = why
         layers.append(layer)
     }
 
-    private mutating func bind(_ source: String, at target: String, _ flags: MountStep.Flags) {
+    mutating func bind(_ source: String, at target: String, _ flags: MountStep.Flags) {
         let step = MountStep(.bind, flags: flags, source: Bytes(source.utf8), target: Bytes(target.utf8))
         add(Layer(step: step, target: target, shows: source))
     }
 
-    private mutating func tmpfs(
+    mutating func tmpfs(
         _ target: String, _ flags: MountStep.Flags = [], size: ByteSize, mode: UInt32 = 0o755, skeleton: Bool = false
     ) {
         // One inode for 8 KiB, so that a million empty files are not a way around the size.
@@ -103,7 +103,7 @@ struct MountPlan {
         add(Layer(step: step, target: target, isSkeleton: skeleton))
     }
 
-    private mutating func skeleton(_ target: String) {
+    mutating func skeleton(_ target: String) {
         tmpfs(target, size: ByteSize(bytes: 1 << 20), skeleton: true)
     }
 }
@@ -218,98 +218,5 @@ extension MountPlan {
         why = "network.mode"
         guard policy.network.mode == .open, let file = host.resolver, shown(at: file) != file else { return }
         bind(file, at: file, .readOnly)
-    }
-}
-
-// MARK: - What the policy and the request show
-
-extension MountPlan {
-    private mutating func addGrants(_ denied: Denied) throws(PolicyError) {
-        let filesystem = policy.filesystem
-        for (key, grants) in [("filesystem.read", filesystem.read), ("filesystem.write", filesystem.write)] {
-            for grant in grants {
-                guard let path = try resolve(grant, key, denied) else { continue }
-                let write = key == "filesystem.write"
-                why = key
-                bind(path, at: path, write ? [] : .readOnly)
-                if write { writable.append(path) } else { readable.append(path) }
-            }
-        }
-    }
-
-    /// The canonical path of a grant; nil for an optional one that is not there.
-    private func resolve(_ grant: PathGrant, _ key: String, _ denied: Denied) throws(PolicyError) -> String? {
-        func refusal(_ message: String, bound: String) -> PolicyError {
-            PolicyError(
-                .config, "policy '\(policy.name)': \(key): \(grant.path) \(message)",
-                detail: ["key": key, "bound": bound, "found": grant.path])
-        }
-        guard let literal = HomePath.expand(grant.path, home: host.home), let path = RealPath.resolve(literal) else {
-            guard grant.optional else {
-                throw refusal("does not exist; make it, or write optional = true", bound: "an existing path")
-            }
-            return nil
-        }
-        if let reason = FixedPlaces.conflict(grant: path) { throw refusal(reason, bound: "a path of the host") }
-        if let secret = denied.containing(path) {
-            throw refusal("lies in \(secret), which filesystem.deny hides", bound: "not denied")
-        }
-        guard !RealPath.isPath(path, within: request.stateDirectory) else {
-            throw refusal("lies in Claudine's own state directory", bound: "outside \(request.stateDirectory)")
-        }
-        return path
-    }
-
-    private mutating func addWorkspace() {
-        why = "workspace.mode"
-        let workspace = request.workspace
-        switch policy.workspace.mode {
-        case .direct:
-            bind(workspace, at: workspace, .ownerMapped)
-            writable.append(workspace)
-            for (path, isProtected) in ProtectedPaths.find(policy.workspace.protect, in: workspace) {
-                // What leads to a protected path is a mount too, so that it cannot be moved away.
-                why = "workspace.protect"
-                bind(path, at: path, isProtected ? [.readOnly, .ownerMapped] : .ownerMapped)
-            }
-        case .readonly:
-            bind(workspace, at: workspace, [.readOnly, .ownerMapped])
-            readable.append(workspace)
-        case .scratch:
-            tmpfs(workspace, size: policy.workspace.size ?? policy.filesystem.tmp.size)
-            writable.append(workspace)
-        }
-    }
-
-    private mutating func addPrograms() throws(PolicyError) {
-        why = "the agent's program"
-        for program in request.programs {
-            let exposing = [request.stateDirectory, request.home] + [host.home].compactMap { $0 }
-            guard !exposing.contains(where: { RealPath.isPath($0, within: program) }),
-                !RealPath.isPath(program, within: request.stateDirectory),
-                FixedPlaces.conflict(grant: program) == nil
-            else {
-                throw PolicyError(
-                    .policy, "the agent's program cannot be shown in the cage: \(program) would show private files too",
-                    hint: "install the agent in a directory of its own", detail: ["found": program])
-            }
-            readable.append(program)
-            guard shown(at: program) != program else { continue }
-            bind(program, at: program, .readOnly)
-        }
-    }
-
-    /// Covers what would be seen of the given paths.
-    private mutating func hide(_ paths: [String]) throws(PolicyError) {
-        for path in paths where shown(at: path) == path {
-            why = path == request.stateDirectory ? "Claudine's own state" : "filesystem.deny"
-            if let inner = layers.first(where: { $0.target != path && RealPath.isPath($0.target, within: path) }) {
-                throw PolicyError(
-                    .policy, "policy '\(policy.name)' hides \(path), but \(inner.target) in it is needed",
-                    hint: "move it elsewhere, or deny less", detail: ["bound": path, "found": inner.target])
-            }
-            let step = MountStep(.hide, flags: .optional, target: Bytes(path.utf8))
-            add(Layer(step: step, target: path))
-        }
     }
 }

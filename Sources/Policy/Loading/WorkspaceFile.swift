@@ -28,10 +28,11 @@ package enum WorkspaceFile {
     /// - Throws: `refused.ceiling` for a value that is looser, `refused.config` for a file that is not understood; both with
     ///   file, line, key, bound and what was found.
     package static func tighten(
-        _ policy: Policy, in workspace: String, host: HostFacts
+        _ policy: Policy, in workspace: String, host facts: @autoclosure () -> HostFacts
     ) throws(PolicyError) -> Tightened? {
         let file = "\(workspace)/\(name)"
         guard let text = try read(file) else { return nil }
+        let host = facts()
         let source = try PolicySource(file: file, text: text)
         try PolicyKeys.check(source, besides: ["schema"])
         let root = PolicyTable(source)

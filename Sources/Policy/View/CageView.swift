@@ -1,4 +1,3 @@
-import CSeccomp
 import ShepherdProtocol
 
 /// What a policy comes to on a machine for one workspace: what is to be seen of the file system, and why.

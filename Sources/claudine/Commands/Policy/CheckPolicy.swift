@@ -77,6 +77,7 @@ struct CheckPolicy: ParsableCommand {
             let enforcement = setting.enforcement.map { Enforcement(policy, workspace: workspace, $0) }
             enforceable = Verdict(enforcement)
             degraded = enforcement?.degraded ?? []
+            problem = setting.obstacle
             if let refusal = enforcement?.refusal {
                 var failure = Failure(
                     refusal.reason.code.rawValue, refusal.reason.message, hint: refusal.hint, exitCode: ExitCodes.no)
@@ -86,19 +87,28 @@ struct CheckPolicy: ParsableCommand {
             }
             // What can be compiled is then built around a program that does nothing.
             if enforceable == .enforceable || enforceable == .degraded {
-                let standing = try? PolicyStanding.of(policy, paths: setting.paths, home: setting.home)
-                if case .notEnforceable(let layer, let message, let fix) = standing {
-                    enforceable = .refused
-                    var failure = Failure("refused.policy", message, hint: fix, exitCode: ExitCodes.no)
-                    failure.detail = layer.map { .object(["layer": .string($0)]) }
-                    error = failure.json["error"]
-                    problem = message + (fix.map { " (\($0))" } ?? "")
-                }
+                try build(policy, setting)
             }
+            // One that cannot be compiled has said so already.
             let view = try? CageView(
                 policy: policy, request: Enforcement.request(workspace: workspace, paths: setting.paths),
                 host: setting.host)
             warnings = PolicyLint.findings(policy, host: setting.host, searched: setting.searched, view: view)
+        }
+
+        private mutating func build(_ policy: Policy, _ setting: PolicySetting) throws {
+            do throws(SupervisionError) {
+                let standing = try PolicyStanding.of(policy, paths: setting.paths, home: setting.home)
+                guard case .notEnforceable(let layer, let message, let fix) = standing else { return }
+                enforceable = .refused
+                let detail = layer.map { JSONValue.object(["layer": .string($0)]) }
+                let failure = Failure("refused.policy", message, hint: fix, detail: detail, exitCode: ExitCodes.no)
+                error = failure.json["error"]
+                problem = message + (fix.map { " (\($0))" } ?? "")
+            } catch {
+                enforceable = .unknown
+                problem = error.reason.message
+            }
         }
 
         init(name: String, _ invalid: PolicyError) {

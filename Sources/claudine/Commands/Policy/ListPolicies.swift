@@ -44,7 +44,7 @@ struct ListPolicies: ParsableCommand {
                 }
                 enforceable = Verdict(enforcement)
                 degraded = enforcement.flatMap { $0.isDegraded ? $0.degraded : nil }
-                error = enforcement?.refusal?.reason.message
+                error = enforcement?.refusal?.reason.message ?? setting.obstacle
             case .failure(let failure):
                 enforceable = .invalid
                 error = failure.description

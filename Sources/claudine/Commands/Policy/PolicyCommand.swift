@@ -20,14 +20,21 @@ struct PolicySetting {
     let paths: StatePaths
     let home = Environment.current["HOME"]
     let host: HostFacts
-    /// What this machine gives; nil where that cannot be found out.
+    /// What this machine gives; nil where that cannot be found out, for the reason in `obstacle`.
     let enforcement: Enforcement.Setting?
+    let obstacle: String?
 
     init(_ configuration: ConfigurationOptions, _ state: StateOptions) throws {
         policies = try configuration.places().policies
         paths = try state.paths()
         host = .current(home: home)
-        enforcement = try? Enforcement.Setting(paths: paths, home: home)
+        do throws(SupervisionError) {
+            enforcement = try Enforcement.Setting(paths: paths, home: home)
+            obstacle = nil
+        } catch {
+            enforcement = nil
+            obstacle = error.reason.message
+        }
     }
 
     /// Directories of the caller's PATH.
