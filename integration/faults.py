@@ -8,6 +8,7 @@ must name the step, and nothing may be left.
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import time
@@ -332,6 +333,57 @@ def walls(world: World) -> str:
     expect(set(can) <= worked, f"broken: {sorted(set(can) - worked)}")
     expect(other.read_text() == "before", "a file elsewhere was changed")
     return f"{len(tests)} attacks, {len(can)} rights"
+
+
+@suite.case("cageless: what cannot be protected or hidden is said or refused", identities=USER)
+def limits_of_the_level(world: World) -> None:
+    world.write(world.workspace / ".git" / "config", "[core]\n")
+
+    def run(policy: str) -> dict[str, Any]:
+        command = world.caged("/bin/true", policy=policy, options=["--json"])
+        return dict(world.launch([*CAGELESS.command(world), world.binaries.claudine, *command]).wait(60).json())
+
+    record = run("standard")
+    expect("protectedNames" in record["policy"]["degraded"], f"{record['policy']}")
+    # A path that is hidden in a directory that is writable, an empty workspace: both take a mount.
+    for name, change in (
+        ("hiding", f'[filesystem]\ndeny = {{ add = ["{world.workspace}/.git"] }}\n'), ("empty", '[workspace]\nmode = "scratch"\nsize = "1M"\n')):
+        text = f'schema = 1\nname = "{name}"\ndescription = "x"\nextends = "standard"\n{change}'
+        world.write(world.config / "policies" / f"{name}.toml", text)
+        record = run(name)
+        reason = record.get("reason", {})
+        expect(record["state"] == "refused" and reason["code"] == "refused.policy", f"{name}: {record['state']} {reason}")
+        expect(reason["detail"]["layer"] == "mountNamespace", f"{name}: {reason}")
+
+
+@suite.case("cageless: a delegated cgroup holds the tree", identities=USER, alone=True)
+def delegated(world: World) -> str:
+    """`cgroup.kill` ends what has left in every way at once; the containment says who holds it."""
+    hierarchy = next(
+        (line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[2] == "cgroup2"), None)
+    if os.geteuid() != 0 or hierarchy is None:
+        raise Skip("only root can delegate a cgroup, where version 2 is mounted")
+    cgroup = Path(hierarchy) / f"claudine-test-{world.nonce}"
+    cgroup.mkdir()
+    try:
+        for path in (cgroup, cgroup / "cgroup.procs", cgroup / "cgroup.subtree_control", cgroup / "cgroup.threads"):
+            os.chown(path, world.identity.uid, world.identity.gid)
+        go, ready = world.workspace / "go", world.workspace / "ready"
+        wait = f'while [ ! -e {go} ]; do sleep 0.02; done; exec "$@"'
+        command = world.caged(world.program("tree"), "exit", ready, policy="standard", options=["--json"])
+        running = world.launch(["sh", "-c", wait, "sh", *CAGELESS.command(world), world.binaries.claudine, *command])
+        (cgroup / "cgroup.procs").write_text(str(running.popen.pid))
+        go.touch()
+        record = running.wait(60).json()
+        expect(record["policy"]["containment"] == "cgroup", f"{record['policy']}")
+        expect("cgroup" in record["policy"]["layers"], f"{record['policy']}")
+        expect(record["state"] == "succeeded" and record["stragglers"] >= 12, f"{record}")
+        expect(not world.marked(), "processes left")
+        wait_until("no cgroup left", 5, lambda: not [entry for entry in cgroup.iterdir() if entry.is_dir()])
+        return f"{record['stragglers']} stragglers"
+    finally:
+        wait_until("the test's cgroup is empty", 10, lambda: not (cgroup / "cgroup.procs").read_text())
+        cgroup.rmdir()
 
 
 @suite.case("cageless: the gateway answers", identities=USER)

@@ -22,6 +22,9 @@ struct Cgroups: Equatable {
     /// Nobody has to sample.
     var limitsMemory: Bool { unified != nil && delegated.contains("memory") || legacy["memory"] != nil }
 
+    /// A cap of the attempt's own, whatever else this user runs.
+    var limitsProcesses: Bool { unified != nil && delegated.contains("pids") }
+
     /// What an attempt may have; nothing is made yet, and no policy depends on it.
     static func available(task: TaskID, attempt: Int, for policy: Policy) -> Cgroups {
         let name = "claudine-\(task.text)-\(attempt)"
@@ -30,7 +33,8 @@ struct Cgroups: Equatable {
         var found = Cgroups()
         if let parent = directory(of: "", mounts, own), access(parent, W_OK) == 0 {
             found.unified = "\(parent)/\(name)"
-            found.endsAll = access("\(parent)/cgroup.kill", W_OK) == 0
+            // Those of a child belong to whoever makes it; the root of the hierarchy has none.
+            found.endsAll = access("\(parent)/cgroup.kill", F_OK) == 0
             found.delegated = Set(
                 (text("\(parent)/cgroup.subtree_control") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
         }

@@ -95,8 +95,10 @@ package struct Preparation: Sendable {
         order.cage.controllers = cgroups.controllers.map { Bytes($0.utf8) }
         // Nobody has to sample what the kernel limits.
         if cgroups.limitsMemory { order.limits.memory = .max }
+        let capped = cgroups.limitsProcesses ? [Layer.processCap.recordName] : []
+        let degraded = containment.degraded.filter { !capped.contains($0) }
 
-        var frozen = frozen(policy, (digest, effective), order, containment.degraded, cgroups, work)
+        var frozen = frozen(policy, (digest, effective), order, degraded, cgroups, work)
         if let tightened, !tightened.changes.isEmpty {
             frozen.tightenedBy = TighteningFile(file: tightened.file, fields: tightened.changes.map(\.key))
         }
