@@ -100,15 +100,15 @@ class Scene:
         with open(self._record.name, encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
 
-    def begin(self, *options: str, prompt: str = "Do it.") -> Running:
+    def begin(self, *options: str, prompt: str = "Do it.", policy: str = "strict") -> Running:
         """Starts an agent whose whole offspring carries the nonce; it does not repeat failed calls."""
         marks = ["--env", f"{NONCE}={self.world.nonce}", "--env", "CLAUDE_CODE_MAX_RETRIES=0"]
-        arguments = ["run", "--policy", "strict", "-C", str(self.world.workspace), *marks, *options, prompt]
+        arguments = ["run", "--policy", policy, "-C", str(self.world.workspace), *marks, *options, prompt]
         return self.world.start(*arguments, env=self.environment)
 
-    def run(self, *options: str, prompt: str = "Do it.") -> Ending:
+    def run(self, *options: str, prompt: str = "Do it.", policy: str = "strict") -> Ending:
         """An agent to its end, with its record."""
-        return self.ending(self.begin("--json", *options, prompt=prompt))
+        return self.ending(self.begin("--json", *options, prompt=prompt, policy=policy))
 
     def ending(self, running: Running) -> Ending:
         result = running.wait(120)

@@ -82,6 +82,23 @@ def tools(world: World) -> None:
         expect(record["usage"]["requests"] == 5 and record["usage"]["inputTokens"] == 5000, f"{record['usage']}")
 
 
+@suite.case("Bash and Read work under every built-in policy, and the tightest keep the workspace as it is")
+def every_policy(world: World) -> None:
+    world.write(world.workspace / "notes.txt", "one two\n", mode=0o644)
+    for policy in ("paranoid", "readonly", "standard", "permissive"):
+        look = "cat notes.txt && git --version && python3 -c 'print(6*7)' && touch made"
+        turns = [bash(look), tool("Read", file_path="${WORKSPACE}/notes.txt"), {"text": "Seen."}]
+        with Scene(world, *turns) as scene:
+            record = scene.run(policy=policy).expect(0, "succeeded").record
+            results = json.dumps(scene.tool_results())
+            expect(results.count("one two") == 2 and "git version" in results and "42" in results, f"{policy}: {results}")
+            made = (world.workspace / "made").exists()
+            expect(made == (policy in ("standard", "permissive")), f"{policy}: touched: {made}")
+            (world.workspace / "made").unlink(missing_ok=True)
+            denied = [one for one in record.get("violations", []) if one["mechanism"] == "seccomp"]
+            expect(not denied, f"{policy}: system calls were denied: {denied}")
+
+
 @suite.case("a session is resumed")
 def resumed(world: World) -> None:
     with Scene(world, {"text": "The word is ostrich."}, {"text": "As I said: ostrich."}) as scene:

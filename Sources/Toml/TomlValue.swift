@@ -116,16 +116,15 @@ package struct TomlTable: Equatable, Sendable {
             return
         }
         guard let key = keys.first else { return }
-        let existing = entries[key]
         guard keys.count > 1 else {
-            if let existing {
+            if let existing = entries[key] {
                 throw TomlError(line: value.line, message: "'\(key)' is already given in line \(existing.line)")
             }
             entries[key] = value
             return
         }
         var inner = TomlTable(.dottedKey, line: value.line)
-        if let existing {
+        if let existing = entries[key] {
             guard let table = existing.table, table.origin == .dottedKey else {
                 throw TomlError(line: value.line, message: "'\(key)' is already given in line \(existing.line)")
             }

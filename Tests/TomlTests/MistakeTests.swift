@@ -30,6 +30,26 @@ import Toml
         #expect(error?.message.contains(found) == true, "\(error?.message ?? "")")
     }
 
+    @Test(arguments: [
+        ("x = tru", "x"), ("[a]\nb = [1", "a.b"), ("[a.b]\nc.d = {e = }", "a.b.c.d"), ("a = 1\na = 2", "a"),
+        ("[a]\n[a]", "a"), ("= 1", ""), ("[x", ""),
+    ])
+    func theKeyIsNamed(mistake: String, key: String) {
+        let error = #expect(throws: TomlError.self) { try TomlParser.parse(mistake) }
+        #expect(error?.key == key)
+    }
+
+    /// A file of a quarter of a megabyte; when every key copied the table around it, this took minutes.
+    @Test(.timeLimit(.minutes(1)), arguments: ["a", "[x.y.a", "x.y.a"])
+    func manyKeysTakeNoLonger(beginning: String) throws {
+        let lines = (0..<20_000).map { beginning + String($0) + (beginning.hasPrefix("[") ? "]" : " = 1") }
+        let clock = ContinuousClock()
+        let few = try clock.measure { _ = try TomlParser.parse(lines[..<2_000].joined(separator: "\n")) }
+        let many = try clock.measure { _ = try TomlParser.parse(lines.joined(separator: "\n")) }
+        // Ten times as much; a hundred times as long is what copying takes.
+        #expect(many < max(few, .milliseconds(5)) * 40)
+    }
+
     @Test(arguments: ["[", "{a=", "a.", "[a.", "x = [", "x = {a = "])
     func deepNestingIsRefused(opening: String) {
         let deep = String(repeating: opening, count: 100_000)

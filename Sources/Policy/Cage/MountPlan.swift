@@ -145,7 +145,8 @@ extension MountPlan {
     }
 
     private mutating func addMinimalPlaces() {
-        for name in MinimalRoot.configuration {
+        let resolver = policy.network.mode == .open ? ["resolv.conf"] : []
+        for name in MinimalRoot.configuration + resolver {
             let path = "/etc/" + name
             if let text = RealPath.linkText(path) {
                 link(path, to: text)
