@@ -215,6 +215,9 @@ allow = ["ptrace"]
         expect(key in found and words in found[key], f"{key}: {found}")
     own(world, "sockets", f'extends = "strict"\n[filesystem]\nwrite = ["~"]\ndeny = ["~/.ssh", "~/.later"]\n')
     found = {lint["key"]: lint["message"] for lint in policy(world, "check", "sockets", "--json").json()["policies"][0]["warnings"]}
+    own(world, "engine", 'extends = "strict"\n[filesystem]\nread = ["/run/docker.sock"]\ndeny = []\n')
+    result = world.claudine("policy", "check", "engine", "--json")
+    expect("filesystem.read" in {lint["key"] for lint in result.json()["policies"][0]["warnings"]}, str(result))
     expect(".bashrc" in found["filesystem.write"] and ".later" in found["filesystem.deny"], f"{found}")
 
 
@@ -277,7 +280,7 @@ def tightening(world: World) -> None:
     expect(origins["limits.memory"] == str(path.resolve()) and origins["process.nice"].startswith("built-in standard"), f"{origins}")
     # What is asked for on the command line is held against the tightened value.
     result = world.run("/bin/true", options=("--memory", "2G"), policy="standard")
-    expect(result.code == 125 and "refused.ceiling" in result.errors, str(result))
+    expect(result.code == 125 and "refused.ceiling" in result.errors and ".claudine.toml tightens" in result.errors, str(result))
     expect(world.run("/bin/true", options=("--memory", "512M"), policy="standard").code == 0, "less is allowed")
 
 
@@ -318,6 +321,20 @@ def odd_workspace_files(world: World) -> None:
         expect(time.monotonic() - began < 10, f"it took {time.monotonic() - began:.1f} s")
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     expect(not (world.workspace / "ran").exists(), "a refused task ran")
+
+
+@suite.case("a workspace's file hides a part of the workspace itself")
+def hidden_part(world: World) -> None:
+    world.write(world.workspace / "fixtures" / "private", "canary-815\n", mode=0o644)
+    world.write(world.workspace / ".env", "canary-815\n", mode=0o644)
+    workspace = world.workspace.resolve()
+    hidden = json.dumps([f"{workspace}/fixtures", f"{workspace}/.env"])
+    script = "cat .env fixtures/private; ls fixtures; mv fixtures elsewhere; mv .env elsewhere; cat elsewhere/private; true"
+    workspace_file(world, f"[filesystem]\ndeny = {hidden}\n")
+    result = world.run("/bin/sh", "-c", script)
+    expect(result.code == 0 and "canary" not in result.text, str(result))
+    (world.workspace / ".claudine.toml").unlink()
+    expect("canary" in world.run("/bin/sh", "-c", script).text, "the control shows nothing")
 
 
 @suite.case("an agent cannot change the file that tightens the next task")

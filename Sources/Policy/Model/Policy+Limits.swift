@@ -24,7 +24,20 @@ extension Policy {
     /// The policy with the requested limits, each at most the policy's own.
     ///
     /// More than the policy's is `refused.ceiling`, never reduced; less than a cage can live on is `refused.config`.
-    package func narrowed(by request: LimitRequest) throws(PolicyError) -> Policy {
+    ///
+    /// - Parameter file: the workspace's own file, where it has tightened the policy.
+    package func narrowed(by request: LimitRequest, tightenedBy file: String? = nil) throws(PolicyError) -> Policy {
+        do throws(PolicyError) {
+            return try limited(to: request)
+        } catch {
+            guard let file, error.code == .ceiling else { throw error }
+            var error = error
+            error.message += "; \(file) tightens that policy"
+            throw error
+        }
+    }
+
+    private func limited(to request: LimitRequest) throws(PolicyError) -> Policy {
         var result = self
         result.process.wallTime = try narrow(
             process.wallTime, to: request.wall, least: Floor.time, "process.wall_time", "--timeout")

@@ -61,7 +61,8 @@ package struct Preparation: Sendable {
             try WorkspaceFile.tighten(named, in: spec.workspace, host: .current(home: caller.home))
         }
         let policy = try refusing { () throws(PolicyError) in
-            try (tightened?.policy ?? named).narrowed(by: request.limits)
+            try (tightened?.policy ?? named).narrowed(
+                by: request.limits, tightenedBy: tightened?.changes.isEmpty == false ? tightened?.file : nil)
         }
         // Of the policy as it is in its file: people compare it, whatever options a task was given.
         let canonical = try refusing { () throws(PolicyError) in try named.canonicalJSON() }
