@@ -91,7 +91,8 @@ class Running:
         except subprocess.TimeoutExpired:
             self.popen.kill()
             stdout, stderr = self.popen.communicate()
-            raise TimeoutError(f"still running after {seconds:g} s; stderr so far {stderr[-2000:]!r}") from None
+            errors = (stderr or b"")[-2000:]
+            raise TimeoutError(f"still running after {seconds:g} s; stderr so far {errors!r}") from None
         result = Result(self.popen.returncode, stdout or b"", stderr or b"", time.monotonic() - self.began)
         self.world.note(f"→ {result}")
         return result

@@ -8,6 +8,7 @@ import threading
 
 from harness import World, expect, members, wait_until
 
+from . import report
 from .outside import UNSHARE, VARIABLE, Outside
 from .suite import suite
 from .table import Probe, answers, probes, together
@@ -131,3 +132,9 @@ def table(world: World) -> str:
     for row in ("A1", "A8", "B12", "B14", "B15", "C21", "C22", "C26", "C29", "D35", "D36", "D37", "D38", "D39", "D41", "D42", "D46", "D49", "D52", "D53", "E54", "E59", "E62", "F67", "F70"):
         expect(row in rows, f"nothing tries {row}")
     return f"{len(names)} probes, {len(rows)} rows"
+
+
+@suite.case("docs/hostile.md is of this battery")
+def documented(world: World) -> None:
+    problem = report.outdated()
+    expect(problem is None, str(problem))
