@@ -11,7 +11,7 @@ PYTHON := $(firstword $(wildcard /usr/bin/python3) python3) -B
 RELEASE := CLAUDINE_BIN=$(CURDIR)/.build/release
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release install test unit integration demo bench chaos hostile e2e-claude fuzz format lint docs clean
+.PHONY: help deps build release install test unit integration demo bench chaos hostile peers e2e-claude fuzz format lint docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -53,8 +53,14 @@ chaos: build ## kill and stop at random (CHAOS_ROUNDS=200)
 	$(PYTHON) integration/chaos.py --rounds $(CHAOS_ROUNDS)
 	$(PYTHON) integration/orphans.py
 
-hostile: build ## attack the cage from inside
-	$(PYTHON) integration/hostile.py
+hostile: build ## attack the cage from inside, under every policy
+	$(PYTHON) integration/hostile.py --seconds 60
+	$(PYTHON) integration/policytest.py
+	$(PYTHON) integration/workflows.py
+	$(PYTHON) integration/leftovers.py --tasks 200
+
+peers: build ## the same attacks on other sandboxes; writes docs/hostile.md
+	$(PYTHON) integration/peers.py --write
 
 e2e-claude: build ## the real Claude Code against a scripted API
 	$(PYTHON) integration/e2e_claude.py

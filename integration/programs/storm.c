@@ -76,7 +76,10 @@ static void fill(char *buffer) {
 
 static void child(uint64_t seed, double end, struct tally *tally) {
     state = seed | 1;
-    char *buffer = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    // Between pages that nothing can be written to: a call that writes too much must not change the tally.
+    char *buffer = mmap(NULL, 3 * BUFFER, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    buffer += BUFFER;
+    if (mprotect(buffer, BUFFER, PROT_READ | PROT_WRITE) != 0) _exit(1);
     while (now() < end) {
         fill(buffer);
         long number = (long)(next() % CALLS);
