@@ -37,11 +37,13 @@ SUITES = [
     Entry("hostile"),
     Entry("policytest", ("--as", "user") if os.geteuid() == 0 else ()),
     Entry("limits"),
+    Entry("workflows"),
     Entry("chaos"),
     Entry("doctor"),
     Entry("faults"),
     Entry("e2e_claude", ("--short",)),
     Entry("orphans", alone=True),
+    Entry("leftovers", alone=True),
     Entry("shepherd_footprint", alone=True),
 ]
 
