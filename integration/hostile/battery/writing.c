@@ -79,7 +79,6 @@ static int agent_settings(void) { return setting(".claude/settings.json"); }
 static int tool_servers(void) { return setting(".mcp.json"); }
 static int editor_tasks(void) { return setting(".vscode/tasks.json"); }
 static int shell_environment(void) { return setting(".envrc"); }
-static int workspace_policy(void) { return setting(".claudine.toml"); }
 
 #define READONLY "readonly uid"
 #define PROTECTED "protect wsreadonly"
@@ -114,7 +113,5 @@ static const struct probe writing_probes[] = {
     PROBE(tool_servers, "C26", BARE, PROTECTED, "write the next agent's tools", .path = "@workspace/.mcp.json", .flags = O_WRONLY),
     PROBE(editor_tasks, "C26", BARE, PROTECTED, "write the editor's tasks", .path = "@workspace/.vscode/tasks.json", .flags = O_WRONLY),
     PROBE(shell_environment, "C26", BARE, PROTECTED, "write what the shell runs on entering", .path = "@workspace/.envrc", .flags = O_WRONLY),
-    PROBE(workspace_policy, "F68", BARE, PROTECTED, "write the workspace's own policy", .path = "@workspace/.claudine.toml",
-          .flags = O_WRONLY),
 };
 TOPIC(writing);
