@@ -26,22 +26,18 @@ extension PolicyField {
     /// Layers without which the task does not run.
     private static func refusing(_ policy: Policy) -> [Layer] { policy.require + policy.onMissing.refused }
 
-    /// The shortest way to say it.
+    /// The shorter of the two ways to say it.
     private static func onMissing(_ value: OnMissing) -> String {
-        let words: [OnMissing.Reaction] = [.refuse, .degrade]
-        if let word = words.first(where: { OnMissing($0) == value }) { return FieldText.word(word) }
-        let exceptions = words.map { word in
-            (
-                word: word,
-                layers: Layer.allCases.filter { value.refused.contains($0) != OnMissing(word).refused.contains($0) }
-            )
+        let texts = OnMissing.Reaction.allCases.map { word in
+            let usual = OnMissing(word).refused
+            let exceptions = Layer.allCases.filter { usual.contains($0) != value.refused.contains($0) }.map { layer in
+                let reaction: OnMissing.Reaction = value.refused.contains(layer) ? .refuse : .degrade
+                return "\(layer.rawValue) = \(FieldText.word(reaction))"
+            }
+            guard !exceptions.isEmpty else { return FieldText.word(word) }
+            return "{ default = \(FieldText.word(word)), \(exceptions.joined(separator: ", ")) }"
         }
-        let shortest = exceptions[0].layers.count < exceptions[1].layers.count ? exceptions[0] : exceptions[1]
-        let others: OnMissing.Reaction = shortest.word == .refuse ? .degrade : .refuse
-        let entries = shortest.layers.map { layer in
-            "\(layer.rawValue) = \(FieldText.word(value.refused.contains(layer) ? OnMissing.Reaction.refuse : others == .refuse ? .degrade : others))"
-        }
-        return "{ default = \(FieldText.word(shortest.word)), " + entries.joined(separator: ", ") + " }"
+        return texts.min { $0.utf8.count < $1.utf8.count } ?? ""
     }
 
     static let process = [

@@ -12,10 +12,14 @@ struct CheckPolicy: ParsableCommand {
             cannot be enforced here. Of several the worst decides. Warnings do not change the exit code.
             """)
 
-    @Argument(help: ArgumentHelp("A policy's name or a file; without it, all policies.", valueName: "name"))
+    @Argument(
+        help: ArgumentHelp("A policy's name or a file; without it, all policies.", valueName: "name"),
+        completion: .list(PolicyLibrary.builtInNames))
     var name: String?
 
-    @Option(name: .customLong("for"), help: ArgumentHelp("Check it for this workspace.", valueName: "dir"))
+    @Option(
+        name: .customLong("for"), help: ArgumentHelp("Check it for this workspace.", valueName: "dir"),
+        completion: .directory)
     var directory: String?
 
     @Flag(help: "Print one JSON object.")

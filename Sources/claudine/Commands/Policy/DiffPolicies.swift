@@ -12,10 +12,11 @@ struct DiffPolicies: ParsableCommand {
             0 when they come to the same, 1 when they differ.
             """)
 
-    @Argument(help: ArgumentHelp("A policy's name or a file.", valueName: "a"))
+    @Argument(
+        help: ArgumentHelp("A policy's name or a file.", valueName: "a"), completion: .list(PolicyLibrary.builtInNames))
     var first: String
 
-    @Argument(help: ArgumentHelp("Another.", valueName: "b"))
+    @Argument(help: ArgumentHelp("Another.", valueName: "b"), completion: .list(PolicyLibrary.builtInNames))
     var second: String
 
     @Flag(help: "Print one JSON object.")

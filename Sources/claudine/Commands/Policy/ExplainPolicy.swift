@@ -11,10 +11,14 @@ struct ExplainPolicy: ParsableCommand {
         abstract: "Say what a key of a policy means, what enforces it, and where it is written.",
         discussion: "A table, such as limits or filesystem, stands for all its keys.")
 
-    @Argument(help: ArgumentHelp("A policy's name or a file.", valueName: "name"))
+    @Argument(
+        help: ArgumentHelp("A policy's name or a file.", valueName: "name"),
+        completion: .list(PolicyLibrary.builtInNames))
     var name: String
 
-    @Argument(help: ArgumentHelp("A key, as in limits.memory, or a table.", valueName: "key"))
+    @Argument(
+        help: ArgumentHelp("A key, as in limits.memory, or a table.", valueName: "key"),
+        completion: .list(PolicyField.all.map(\.key)))
     var key: String
 
     @Flag(help: "Print one JSON object.")

@@ -12,7 +12,9 @@ struct ShowPolicy: ParsableCommand {
             and why, what can be reached, how many system calls are let through, and the resource limits.
             """)
 
-    @Argument(help: ArgumentHelp("A policy's name, or a file (with a / or .toml in it).", valueName: "name"))
+    @Argument(
+        help: ArgumentHelp("A policy's name, or a file (with a / or .toml in it).", valueName: "name"),
+        completion: .list(PolicyLibrary.builtInNames))
     var name: String
 
     @Flag(help: "What it comes to on this machine.")
@@ -20,7 +22,8 @@ struct ShowPolicy: ParsableCommand {
 
     @Option(
         name: .customLong("for"),
-        help: ArgumentHelp("In this workspace, whose own file may tighten it; implies --effective.", valueName: "dir"))
+        help: ArgumentHelp("In this workspace, whose own file may tighten it; implies --effective.", valueName: "dir"),
+        completion: .directory)
     var directory: String?
 
     @Flag(help: "As a policy file (the default without --effective).")
