@@ -132,7 +132,7 @@ package struct AttemptRunner {
         let process = try ShepherdProcess.start(path: path, title: claim.taskID.text, inheriting: inheritance)
         Trace.mark("shepherd.spawned")
         shepherd = process.pid
-        if isBestEffort { OrphanSweep.begin(shepherd) }
+        if isBestEffort { OrphanSweep.adopt() }
         let post = post
         let link = process.connect { event in post.yield(.shepherd(event)) }
         self.link = link
@@ -355,8 +355,11 @@ package struct AttemptRunner {
     private mutating func watchDisk() {
         guard let limit = prepared.policy.limits.disk.value else { return }
         let post = post
+        let home = store.paths.home(prepared.spec.homeOf ?? claim.taskID)
+        // Without mounts the temporary directory is on disk, too, and has no size of its own.
+        let places = BestEffortPlaces(home: home, attempt: store.paths.attempt(claim.taskID, claim.attempt))
         diskWatch = DiskWatch(
-            [prepared.spec.workspace, store.paths.home(prepared.spec.homeOf ?? claim.taskID)], limit: limit.bytes
+            [prepared.spec.workspace, home] + (isBestEffort ? [places.temporary] : []), limit: limit.bytes
         ) { post.yield(.diskExceeded) }
     }
 
@@ -394,7 +397,7 @@ package struct AttemptRunner {
         let pidfd = initPidfd
         let nonce = claim.nonce
         let (shepherd, isBestEffort, cgroups) = (shepherd, isBestEffort, prepared.cgroups)
-        if isBestEffort { OrphanSweep.end(shepherd) }
+        OrphanSweep.forget(shepherd)
         let gone = await Background.run { () -> Bool in
             if isBestEffort {
                 for path in cgroups.paths { Cgroups.end(path) }
@@ -422,7 +425,7 @@ package struct AttemptRunner {
     /// It has nothing left to do; one that does not go (because somebody has stopped it) is not waited for.
     private func reap() async {
         let pid = shepherd
-        OrphanSweep.end(pid)
+        OrphanSweep.forget(pid)
         await Background.run {
             let pidfd = cage_pidfd_open(pid)
             if pidfd >= 0 {

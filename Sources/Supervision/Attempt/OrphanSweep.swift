@@ -7,18 +7,28 @@ import Synchronization
 ///
 /// They are found by descent, so that a changed environment does not hide them from it as it does from the nonce's sweep.
 enum OrphanSweep {
-    /// Shepherds that are alive as far as we know; what descends from them is theirs.
+    /// Shepherds that are alive as far as we know, of whatever level; what descends from them is theirs.
     private static let shepherds = Mutex<Set<pid_t>>([])
+
+    /// Starts a shepherd; no sweep finds it before it is known to be one.
+    ///
+    /// - Parameter start: returns its pid, 0 for none.
+    static func sparing(_ start: () -> pid_t) {
+        shepherds.withLock { known in
+            let pid = start()
+            if pid > 0 { known.insert(pid) }
+        }
+    }
+
+    /// It is dead, or not waited for any more.
+    static func forget(_ shepherd: pid_t) { shepherds.withLock { _ = $0.remove(shepherd) } }
 
     /// From now on orphans below this process come to it (prctl(2), PR_SET_CHILD_SUBREAPER), and a worker of the same user cannot
     /// read it where nothing else keeps it from that (PR_SET_DUMPABLE).
-    static func begin(_ shepherd: pid_t) {
-        shepherds.withLock { _ = $0.insert(shepherd) }
+    static func adopt() {
         _ = cage_become_subreaper()
         _ = cage_become_unreadable()
     }
-
-    static func end(_ shepherd: pid_t) { shepherds.withLock { _ = $0.remove(shepherd) } }
 
     /// Kills what a dead shepherd has left, until nothing is left of it.
     ///
@@ -60,8 +70,7 @@ enum OrphanSweep {
 
     /// Everything below this process that is no living shepherd and does not descend from one.
     private static func orphans(besides dead: pid_t) -> [Process] {
-        let spared = shepherds.withLock { $0 }
-        let all = processes().filter { !spared.contains($0.pid) && $0.pid != dead }
+        let all = shepherds.withLock { known in processes().filter { !known.contains($0.pid) && $0.pid != dead } }
         var family: Set<pid_t> = [getpid(), dead]
         var found: [Process] = []
         while true {

@@ -112,5 +112,6 @@ struct CageProbe {
     private static func reap(_ pid: pid_t) {
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        OrphanSweep.forget(pid)
     }
 }

@@ -64,9 +64,13 @@ struct ShepherdProcess: ~Copyable {
             &attributes, Int16(POSIX_SPAWN_SETSIGDEF) | Int16(POSIX_SPAWN_SETSIGMASK) | setsid)
 
         var pid: pid_t = 0
-        let code = withArguments(["claudine-shepherd", title]) { arguments in
-            var environment: [UnsafeMutablePointer<CChar>?] = [nil]
-            return posix_spawn(&pid, path, &actions, &attributes, arguments, &environment)
+        var code: Int32 = 0
+        OrphanSweep.sparing {
+            code = withArguments(["claudine-shepherd", title]) { arguments in
+                var environment: [UnsafeMutablePointer<CChar>?] = [nil]
+                return posix_spawn(&pid, path, &actions, &attributes, arguments, &environment)
+            }
+            return code == 0 ? pid : 0
         }
         switch code {
         case 0: break
