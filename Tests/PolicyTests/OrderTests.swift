@@ -173,6 +173,17 @@ import Testing
         #expect(found == step.expected, "\(step.key)")
     }
 
+    /// What is printed is read back as the same, and does nothing to a terminal.
+    @Test func oddTextsAreEscaped() throws {
+        var policy = try builtIn("strict")
+        policy.environment.set = ["A": "\"\\ \n\t\u{1}\u{1b}[31m\u{7f}\u{9b}31m ü 🦊"]
+        policy.filesystem.read = [PathGrant(path: "/a\u{1b}]0;x", optional: true)]
+        let text = policy.toml
+        #expect(!text.unicodeScalars.contains { $0 != "\n" && ($0.value < 0x20 || (0x7f...0x9f).contains($0.value)) })
+        let read = try load(text)
+        #expect(read.environment.set == policy.environment.set && read.filesystem.read == policy.filesystem.read)
+    }
+
     /// Of nested grants the longest decides.
     @Test func grantsNest() throws {
         func policy(read: [String], write: [String]) throws -> Policy {

@@ -105,7 +105,8 @@ enum FieldText {
             case "\\": "\\\\"
             case "\n": "\\n"
             case "\t": "\\t"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+            // C1 too: one of them begins the sequences that terminals obey.
+            case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value):
                 "\\u" + String(repeating: "0", count: scalar.value < 0x10 ? 3 : 2) + String(scalar.value, radix: 16)
             default: String(scalar)
             }
