@@ -11,12 +11,12 @@ enum UserTasks {
         return ResourceLimit(resource: limit.resource, soft: bound, hard: bound)
     }
 
-    /// Processes and threads whose real uid is ours.
+    /// Processes and threads of ours; a process's directory belongs to whom it runs as, but for those few that cannot be read.
     private static func running() -> UInt64 {
         DirectoryNames.list("/proc").reduce(0) { count, name in
-            guard name.utf8.allSatisfy({ (48...57).contains($0) }),
-                let status = try? String(contentsOfFile: "/proc/\(name)/status", encoding: .utf8),
-                field("Uid:", status) == UInt64(getuid())
+            var owner = stat()
+            guard let first = name.utf8.first, (48...57).contains(first), stat("/proc/\(name)", &owner) == 0,
+                owner.st_uid == getuid(), let status = try? String(contentsOfFile: "/proc/\(name)/status", encoding: .utf8)
             else { return count }
             return count + (field("Threads:", status) ?? 1)
         }
