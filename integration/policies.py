@@ -270,7 +270,7 @@ def tightening(world: World) -> None:
     result = world.run("/bin/sh", "-c", "ls /usr/share; ls /run/claudine; echo done", policy="standard")
     expect(result.code == 0 and result.text == "done\n", str(result))
     expect("tightens policy 'standard'" in result.errors and 'limits.memory ("8G" to "1G")' in result.errors, result.errors)
-    record = world.record()
+    record = world.record(world.tasks()[0]["taskId"])
     fields = ["limits.processes", "limits.memory", "filesystem.deny", "network.mode", "credentials.api"]
     expect(record["policy"]["tightenedBy"] == {"file": str(path.resolve()), "fields": fields}, f"{record['policy']}")
     expect(record["limits"]["memoryBytes"] == 1 << 30 and record["limits"]["processes"] == 64, f"{record['limits']}")
@@ -278,6 +278,11 @@ def tightening(world: World) -> None:
     expect(shown["tightenedBy"]["fields"] == fields, f"{shown['tightenedBy']}")
     origins = {field["key"]: field.get("origin", "") for field in shown["fields"]}
     expect(origins["limits.memory"] == str(path.resolve()) and origins["process.nice"].startswith("built-in standard"), f"{origins}")
+    workspace_file(world, '[workspace]\nmode = "readonly"\n')
+    result = world.run("/bin/sh", "-c", "touch x", policy="standard")
+    expect("x" not in os.listdir(world.workspace), f"it was not tightened: {result}")
+    expect('workspace.mode ("direct" to "readonly")\n' in result.errors, result.errors)
+    workspace_file(world, '[limits]\nmemory = "1G"\n')
     # What is asked for on the command line is held against the tightened value.
     result = world.run("/bin/true", options=("--memory", "2G"), policy="standard")
     expect(result.code == 125 and "refused.ceiling" in result.errors and ".claudine.toml tightens" in result.errors, str(result))

@@ -37,7 +37,10 @@ package struct PreparedAttempt: Sendable {
     /// The sentence about it for whoever runs the task.
     var tightening: String? {
         guard let tightened, !tightened.changes.isEmpty else { return nil }
-        let changes = tightened.changes.map { "\($0.key) (\($0.before.isEmpty ? "none" : $0.before) to \($0.after))" }
+        // What only follows from another field has no words of its own.
+        let changes = tightened.changes.filter { $0.before != $0.after }.map {
+            "\($0.key) (\($0.before.isEmpty ? "none" : $0.before) to \($0.after))"
+        }
         return "\(tightened.file) tightens policy '\(policy.name)': \(changes.joined(separator: ", "))"
     }
 
