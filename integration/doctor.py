@@ -162,7 +162,8 @@ def text(world: World) -> None:
 @suite.case("a run without a pipe for its signals still ends by them", identities=IDENTITIES[-1:])
 def signals(world: World) -> None:
     ready = world.workspace / "ready"
-    command = [compile_program("deny"), "pipe=EIO", "--", world.binaries.claudine]
+    # pipe(3) is pipe2 without flags; those of the protocol are close-on-exec from the beginning.
+    command = [compile_program("deny"), "pipe2:1==0=EIO", "--", world.binaries.claudine]
     running = world.launch([*command, *world.caged("/bin/sh", "-c", f": > {ready}; exec sleep 60")])
     wait_until("the command runs", 20, ready.exists)
     os.kill(running.popen.pid, signal.SIGINT)

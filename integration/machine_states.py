@@ -79,6 +79,10 @@ STATES = [
         "/proc masked", ["bwrap", "--dev-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "--tmpfs", "/proc/fs", "--"],
         "mountNamespace", True),
     no_cage("no user namespaces", without_namespace("user", 0x10000000), "userNamespace"),
+    # As AppArmor does on Ubuntu 24.04: one can be made, and whatever takes a capability in it fails. 0x8914 is SIOCSIFFLAGS.
+    no_cage(
+        "user namespaces without rights", ["deny", *(f"{call}=EPERM" for call in ("sethostname", "ioctl:1==0x8914", "fsopen", "open_tree", "mount"))],
+        "userNamespace"),
     no_cage("no PID namespaces", without_namespace("pid", 0x20000000), "pidNamespace"),
     no_cage("no mount namespaces", without_namespace("mnt", 0x00020000), "mountNamespace"),
     one_less("no network namespaces", without_namespace("net", 0x40000000), "networkNamespace", ("standard",)),

@@ -18,23 +18,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Newer architectures have pipe2 only.
-#ifdef SYS_pipe
-enum { PIPE = SYS_pipe };
-#else
-enum { PIPE = SYS_pipe2 };
-#endif
-
 static const struct {
     const char *name;
     unsigned number;
 } calls[] = {
     {"bind", SYS_bind}, {"capset", SYS_capset}, {"chdir", SYS_chdir}, {"clone", SYS_clone}, {"clone3", 435},
     {"close_range", 436}, {"dup2", SYS_dup2}, {"execve", SYS_execve}, {"execveat", SYS_execveat}, {"fchdir", SYS_fchdir},
-    {"fsconfig", 431}, {"fsmount", 432}, {"fsopen", 430}, {"keyctl", SYS_keyctl}, {"landlock_add_rule", 445},
+    {"fsconfig", 431}, {"fsmount", 432}, {"fsopen", 430}, {"ioctl", SYS_ioctl}, {"keyctl", SYS_keyctl}, {"landlock_add_rule", 445},
     {"landlock_create_ruleset", 444}, {"landlock_restrict_self", 446}, {"listen", SYS_listen}, {"mkdirat", SYS_mkdirat},
     {"mknodat", SYS_mknodat}, {"mount", SYS_mount}, {"mount_setattr", 442}, {"move_mount", 429}, {"open_tree", 428},
-    {"openat2", 437}, {"pipe", PIPE}, {"pidfd_open", 434}, {"pidfd_send_signal", 424}, {"pivot_root", SYS_pivot_root}, {"prctl", SYS_prctl},
+    {"openat2", 437}, {"pipe2", SYS_pipe2}, {"pidfd_open", 434}, {"pidfd_send_signal", 424}, {"pivot_root", SYS_pivot_root}, {"prctl", SYS_prctl},
     {"prlimit64", SYS_prlimit64}, {"seccomp", SYS_seccomp}, {"setgroups", SYS_setgroups}, {"sethostname", SYS_sethostname},
     {"setns", SYS_setns}, {"setpriority", SYS_setpriority}, {"setresgid", SYS_setresgid}, {"setresuid", SYS_setresuid},
     {"setrlimit", SYS_setrlimit}, {"setsid", SYS_setsid}, {"signalfd4", SYS_signalfd4}, {"socketpair", SYS_socketpair},

@@ -266,7 +266,7 @@ package struct AttemptRunner {
             try checkStop()
         case .spawnError(let error):
             facts.neverRan = SpawnFailure.reason(error, prepared)
-            if facts.neverRan?.code == .refusedPolicy { Machine.forget(store.paths) }
+            if facts.neverRan?.code == .refusedPolicy { nameMissingLayer() }
             return true
         case .output:
             transcriptPump?.poke()
@@ -342,6 +342,16 @@ package struct AttemptRunner {
             observer.onNotice?("[\(error.code)] \(error.message)")
         }
         listeners = []
+    }
+
+    /// The step that failed may not be the layer that is missing: without rights in a user namespace it is the network that
+    /// cannot be set up. So the machine is examined anew, and what it lacks is the reason, if it lacks something.
+    private mutating func nameMissingLayer() {
+        Machine.forget(store.paths)
+        guard let missing = try? Machine.current(store.paths, fresh: true).missing,
+            let layer = missing.layers.first(where: prepared.policy.refuses)
+        else { return }
+        facts.neverRan = missing.refusal(of: layer, by: prepared.policy).refusal.reason
     }
 
     // MARK: What the cage refuses
