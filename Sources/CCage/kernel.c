@@ -122,6 +122,8 @@ int cage_refuse_call(int listener, uint32_t *call, pid_t *process) {
 
 int cage_become_unreadable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
+int cage_seccomp_mode(void) { return prctl(PR_GET_SECCOMP, 0, 0, 0, 0); }
+
 int cage_forbid_forks(pid_t pid) {
     const struct rlimit none = {0, 0};
     return prlimit(pid, RLIMIT_NPROC, &none, NULL);

@@ -48,6 +48,8 @@ int cage_become_unreadable(void);
 // pidfd_send_signal(2); with `group`, PIDFD_SIGNAL_PROCESS_GROUP (Linux 6.9), and -1 with EINVAL before that.
 int cage_pidfd_signal(int pidfd, int signal, bool group);
 int cage_pidfd_open(pid_t pid);
+// PR_GET_SECCOMP (prctl(2)): 0 where this process has no filter.
+int cage_seccomp_mode(void);
 // RLIMIT_NPROC 0 for another process of this user (prlimit(2)): it and whatever it starts can start nothing more.
 int cage_forbid_forks(pid_t pid);
 // A child that is dead and not yet reaped, 0 for none; where `spared` is the first of them it hides the others.

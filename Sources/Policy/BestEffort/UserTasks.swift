@@ -16,7 +16,8 @@ enum UserTasks {
         DirectoryNames.list("/proc").reduce(0) { count, name in
             var owner = stat()
             guard let first = name.utf8.first, (48...57).contains(first), stat("/proc/\(name)", &owner) == 0,
-                owner.st_uid == getuid(), let status = try? String(contentsOfFile: "/proc/\(name)/status", encoding: .utf8)
+                owner.st_uid == getuid(),
+                let status = try? String(contentsOfFile: "/proc/\(name)/status", encoding: .utf8)
             else { return count }
             return count + (field("Threads:", status) ?? 1)
         }

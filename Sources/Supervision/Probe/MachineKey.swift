@@ -1,3 +1,4 @@
+import CCage
 import Glibc
 import Store
 
@@ -32,6 +33,8 @@ struct MachineKey: Equatable {
 
     /// `Seccomp` and `Seccomp_filters` of our own: a container's filter is inherited by all we start.
     private static func seccompMode() -> String {
+        // Reading the file takes longer than all the rest together.
+        guard cage_seccomp_mode() != 0 else { return "none" }
         let status = SmallFile.read("/proc/self/status") ?? ""
         let lines = status.split(separator: "\n").filter { $0.hasPrefix("Seccomp") }
         return lines.map { $0.filter { !$0.isWhitespace } }.joined(separator: ",")
