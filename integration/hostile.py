@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sys
 
-from hostile import cases, claude, files, network, processes, storm
+from hostile import cases, claude, control, files, network, processes, storm
 from hostile.suite import suite
 
 #: What makes the suite complete: a module adds its cases when it is imported.
-PARTS = (cases, processes, files, network, storm, claude)
+PARTS = (cases, processes, files, network, control, storm, claude)
 
 if __name__ == "__main__":
     if "--seconds" in sys.argv:

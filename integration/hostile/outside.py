@@ -45,8 +45,14 @@ class Outside:
         self._share()
         self.canary = world.launch(["/usr/bin/sleep", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.program = world.workspace / "claudine-battery"
-        shutil.copy(world.binaries.battery, self.program)
-        world.own(self.program, 0o755)
+        self.put_back()
+
+    def put_back(self) -> None:
+        """The battery in the workspace, whatever an attack has made of either."""
+        self.world.own(self.world.workspace, 0o700)
+        self.program.unlink(missing_ok=True)
+        shutil.copy(self.world.binaries.battery, self.program)
+        self.world.own(self.program, 0o755)
 
     def _listen(self) -> None:
         self.path = str(self.world.base / "outside.sock")

@@ -19,7 +19,7 @@ WALLS = {
     "seccomp": "the system call filter, for this very call", "filter": "that there is a filter", "caps": "no capability is left",
     "nnp": "no_new_privs", "uid": "the worker is not uid 0", "userns": "user namespace", "pidns": "PID namespace, its init not dumpable",
     "mountns": "mount namespace", "netns": "network namespace", "ipcns": "IPC namespace", "nonesting": "no namespaces inside",
-    "view": "which files are shown, and how", "readonly": "read-only root", "wsreadonly": "read-only workspace",
+    "view": "which files are shown, and how: mounts and Landlock", "mounts": "the mounts alone: Landlock knows no such rule", "readonly": "read-only root", "wsreadonly": "read-only workspace",
     "protect": "protected names of the workspace", "devices": "a /dev of its own", "landlock": "Landlock domain",
     "scope": "Landlock scopes", "pids": "process limit", "rlimits": "resource limits", "nofile": "limit of open files",
     "fsize": "limit of file size", "memlock": "limit of locked memory", "watchers": "limit of file watchers", "session": "own session",

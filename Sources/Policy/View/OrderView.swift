@@ -17,15 +17,15 @@ package struct OrderView: Sendable {
     ///
     /// - Parameter path: absolute and canonical.
     package func access(to path: String) -> Access {
-        let mounted = mounted(path)
+        let mounted = mounted(at: path)
         guard mounted != .hidden, order.landlock.handledFiles != 0 else { return mounted }
         let rights = order.landlock.rules.filter { covers($0.path, path) }.reduce(UInt64(0)) { $0 | $1.rights }
         if rights & (LandlockRights.readFile | LandlockRights.readDirectory) == 0 { return .hidden }
         return rights & LandlockRights.writeFile == 0 ? .readOnly : mounted
     }
 
-    /// The longest target decides (`MountPlan`); without mounts everything is where it is.
-    private func mounted(_ path: String) -> Access {
+    /// The same as far as mounts alone decide: the longest target does (`MountPlan`); without mounts everything is where it is.
+    package func mounted(at path: String) -> Access {
         let steps = order.mounts.filter { $0.kind != .seal && covers($0.target, path) }
         guard let step = steps.max(by: { $0.target.count < $1.target.count }) else {
             return order.mounts.isEmpty ? .writable : .hidden

@@ -66,6 +66,8 @@ enum Wall: String, Codable {
     case noNesting = "nonesting"
     /// Which files of the host are shown, and how.
     case view
+    /// The same by mounts alone: Landlock has no rule for times, modes and unix sockets (landlock(7)).
+    case mounts
     /// Protected names of the workspace.
     case protect
     case readOnlyWorkspace = "wsreadonly"
@@ -92,7 +94,7 @@ enum Wall: String, Codable {
         switch self {
         case .userNamespace: "user namespace"
         case .pidNamespace: "PID namespace"
-        case .mountNamespace, .view: "mounts"
+        case .mountNamespace, .view, .mounts: "mounts"
         case .networkNamespace: "network namespace"
         case .ipcNamespace: "IPC namespace"
         case .capabilities: "no capabilities"

@@ -45,7 +45,8 @@ struct WallsInForce {
         case .landlock: order.landlock.handledFiles | order.landlock.scoped != 0
         case .scope: order.landlock.scoped != 0
         case .noNesting: layers.contains(.userNamespace) && !order.nesting
-        case .view, .protect: hides(probe)
+        case .view, .protect: hides(probe) { view.access(to: $0) }
+        case .mounts: hides(probe) { view.mounted(at: $0) }
         case .readOnlyWorkspace: places["workspace"].map { view.access(to: $0) != .writable } ?? false
         case .readOnlyRoot: rootIsReadOnly && view.access(to: "/etc") != .writable
         // Held whatever the policy says: the worker is made so.
@@ -65,9 +66,9 @@ struct WallsInForce {
         return !filter.allows(Int32(truncatingIfNeeded: number), Array(call.dropFirst()))
     }
 
-    private func hides(_ probe: Probe) -> Bool {
+    private func hides(_ probe: Probe, by access: (String) -> OrderView.Access) -> Bool {
         guard let path = probe.path.flatMap(resolved) else { return false }
-        switch view.access(to: path) {
+        switch access(path) {
         case .hidden: return true
         case .readOnly: return probe.writes == true
         case .writable: return false

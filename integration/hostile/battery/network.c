@@ -174,7 +174,7 @@ static const struct probe network_probes[] = {
     PROBE(other_interface, "E54", BARE, NETWORK, "see a network interface"),
     PROBE(host_tcp, "E54", BARE, NETWORK, "connect to a server on the host's loopback"),
     PROBE(host_udp, "E54", BARE, NETWORK, "send to a server on the host's loopback"),
-    PROBE(host_named, "E59", BARE, "view", "connect to a unix socket of the host", .path = "@named"),
+    PROBE(host_named, "E59", BARE, "mounts", "connect to a unix socket of the host", .path = "@named"),
     PROBE(host_abstract, "E59", BARE, "netns scope", "connect to an abstract unix socket of the host"),
     LOCAL(container_daemon, "have a container daemon do it"),
     LOCAL(service_manager, "have the system's service manager do it"),

@@ -32,12 +32,15 @@ static unsigned long long status(const char *key, int base) {
 }
 
 static int holds_capability(void) {
-    static const char *const sets[] = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"};
+    static const char *const sets[] = {"CapInh", "CapPrm", "CapEff", "CapAmb"};
     for (size_t set = 0; set < sizeof sets / sizeof *sets; set++) {
         if (status(sets[set], 16) != 0) return 0;
     }
     return EPERM;
 }
+
+// Only who may change the set can empty it: without a user namespace that is root.
+static int may_hold_capability(void) { return status("CapBnd", 16) != 0 ? 0 : EPERM; }
 
 static int is_root(void) { return getuid() == 0 || geteuid() == 0 ? 0 : EPERM; }
 static int may_gain(void) { return status("NoNewPrivs", 10) == 1 ? EPERM : 0; }
@@ -156,6 +159,7 @@ static int disk_node(void) {
 static const struct probe privileges_probes[] = {
     PROBE(is_root, "D50", ROOT, "uid", "be uid 0"),
     PROBE(holds_capability, "D50", ROOT, "caps", "hold any capability"),
+    PROBE(may_hold_capability, "D50", BARE, "userns", "keep a capability within reach"),
     PROBE(may_gain, "D50", BARE, "nnp", "be allowed to gain privileges by exec"),
     PROBE(unfiltered, "D50", BARE, "filter", "run without a filter"),
     PROBE(become_root, "D50", ROOT, "uid", "change to uid 0"),
