@@ -37,8 +37,15 @@ static void report(void) {
     if (write(ready[1], &byte, 1) != 1) _exit(91);
 }
 
+static void leave(int number) {
+    (void)number;
+    _exit(0);
+}
+
 static void linger(void) __attribute__((noreturn));
 static void linger(void) {
+    // The first process of a PID namespace takes no signal that it has no handler for.
+    signal(SIGALRM, leave);
     alarm(LIFE);
     hold();
     report();
@@ -93,10 +100,13 @@ static void holds_output(void) {
     linger();
 }
 
-// TERM alone would never reach it.
+// TERM alone would never reach it; nor would an alarm, so that its own end is a SIGKILL.
 static void stopped(void) {
+    struct sigevent end = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    struct itimerspec life = {.it_value.tv_sec = LIFE};
+    timer_t timer;
     setsid();
-    alarm(LIFE);
+    if (timer_create(CLOCK_MONOTONIC, &end, &timer) != 0 || timer_settime(timer, 0, &life, NULL) != 0) _exit(99);
     hold();
     report();
     raise(SIGSTOP);

@@ -135,6 +135,10 @@ static void list(int as_json) {
 }
 
 int main(int count, char **arguments) {
+    // Whoever starts us may have blocked signals: an alarm has to end what got away.
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     words = arguments + count;
     if (count == 3 && strcmp(arguments[1], "--leaf") == 0) return nameless_leaf(atol(arguments[2]));
     if (count >= 2 && strcmp(arguments[1], "--list") == 0) {
