@@ -59,6 +59,26 @@ def memory_of_many(world: World) -> str:
     return f"{record['wallMs']} ms"
 
 
+HOARD = "import os\nheld = []\nwhile True:\n  held.append(os.memfd_create('x')); os.write(held[-1], bytes(8 << 20))"
+SPREAD = (
+    "import itertools\nfor i in itertools.count():\n  for place in ('/tmp', '/dev/shm'):\n"
+    "    open(f'{place}/{i}', 'wb').write(bytes(4 << 20))"
+)
+
+
+@suite.case("memory in anonymous files that nobody maps")
+def memory_in_descriptors(world: World) -> str:
+    record = ended(world, "limit.memory", 137, PYTHON, "-c", HOARD, options=("--memory", "200M"))
+    return f"{record['limits']['memoryEnforcement']}, {record['wallMs']} ms"
+
+
+@suite.case("memory in files of the cage's own tmpfs mounts")
+def memory_in_files(world: World) -> str:
+    name = policy(world, "roomy", filesystem={"shm": '"1G"'})
+    record = ended(world, "limit.memory", 137, PYTHON, "-c", SPREAD, options=("--memory", "200M"), policy=name)
+    return f"{record['limits']['memoryEnforcement']}, {record['wallMs']} ms"
+
+
 @suite.case("memory that stays below its limit is nobody's business")
 def memory_below(world: World) -> None:
     result = world.run(PYTHON, "-c", "b = b'x' * (100 << 20); import time; time.sleep(2)", options=("--memory", "200M"))

@@ -3,11 +3,13 @@
 #include "syscalls.h"
 
 #include <dirent.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/timerfd.h>
+#include <sys/vfs.h>
 
 int cage_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
 
@@ -99,6 +101,16 @@ int cage_send_descriptor(int socket, int descriptor, char tag) {
     header->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
     return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+int64_t cage_tmpfs_used(int directory, const char *path) {
+    int place = openat(directory, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (place < 0) return -1;
+    struct statfs status;
+    int result = fstatfs(place, &status);
+    close(place);
+    if (result < 0) return -1;
+    return status.f_type == TMPFS_MAGIC ? (int64_t)(status.f_blocks - status.f_bfree) * status.f_bsize : 0;
 }
 
 int cage_refuse_call(int listener, uint32_t *call, pid_t *process) {

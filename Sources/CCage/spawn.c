@@ -167,13 +167,6 @@ int cage_spawn(struct cage_order *order, struct cage *cage, struct cage_failure 
     if (order->handoff >= 0 && cage_send_descriptor(order->handoff, pidfd, 'P') < 0) goto abandon;
     stage = CAGE_STAGE_ID_MAPS;
     if (write_maps(pid, order, privileged) < 0) goto abandon;
-    stage = CAGE_STAGE_CGROUP;
-    char text[21];
-    const size_t digits = cage_decimal((uint64_t)pid, text);
-    for (index = 0; index < order->controller_count; index++)
-        if (write(order->controllers[index], text, digits) != (ssize_t)digits) goto abandon;
-    index = 0;
-    stage = CAGE_STAGE_ID_MAPS;
     if (write(cage->control, "g", 1) != 1) goto abandon;
     return 0;
 

@@ -28,7 +28,7 @@ enum ProcReader {
     }
 
     /// Calls with a NUL-terminated copy of `path`.
-    static func withPath(_ path: Bytes, _ body: (UnsafePointer<CChar>) -> Int32) -> Int32 {
+    static func withPath<Number: SignedInteger>(_ path: Bytes, _ body: (UnsafePointer<CChar>) -> Number) -> Number {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: path.count + 1) { buffer in
             for (index, byte) in path.enumerated() { buffer.initializeElement(at: index, to: CChar(bitPattern: byte)) }
             buffer.initializeElement(at: path.count, to: 0)
@@ -133,6 +133,27 @@ enum ProcReader {
         path.append(contentsOf: decimal(UInt64(UInt32(bitPattern: pid))))
         path.append(contentsOf: bytes(suffix))
         return path
+    }
+
+    /// Calls with every name in an open directory that is a number.
+    static func visit(_ directory: Int32, _ body: (Bytes) -> Void) {
+        guard directory >= 0, lseek(directory, 0, SEEK_SET) == 0 else { return }
+        withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 8) { buffer in
+            while true {
+                let filled = cage_read_directory(directory, buffer.baseAddress, buffer.count)
+                guard filled > 0 else { return }
+                var position = 0
+                while let name = cage_next_entry(buffer.baseAddress, filled, &position) {
+                    var number = Bytes()
+                    var cursor = name
+                    while cursor.pointee >= 48, cursor.pointee <= 57 {
+                        number.append(UInt8(bitPattern: cursor.pointee))
+                        cursor += 1
+                    }
+                    if !number.isEmpty, cursor.pointee == 0 { body(number) }
+                }
+            }
+        }
     }
 
     static func bytes(_ text: StaticString) -> Bytes {

@@ -24,17 +24,27 @@ struct Sampler {
     /// Being at the cap for a moment is a busy build; for a second it is a bomb.
     private static let mostAtCap = 4
 
+    private let sharedMemory = SharedMemory()
     private let processors = UInt64(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1))
     private let tick = 1_000_000_000 / UInt64(max(sysconf(Int32(_SC_CLK_TCK)), 1))
 
     mutating func begin(at now: UInt64) { next = now + Self.closest }
     mutating func end() { next = .max }
 
-    /// - Returns: the sample, and which of the limits it breaks; memory is the sum of resident sizes, or of proportional ones
-    ///   when that sum exceeds its limit (pages that several processes share must not be counted several times against them).
+    /// - Returns: the sample, and which of the limits it breaks; memory is the sum of resident sizes and of what is shared without
+    ///   being mapped, or of proportional sizes when that sum exceeds its limit (pages that several processes share must not be
+    ///   counted several times against them).
     mutating func sample(_ limits: LimitOrder, at now: UInt64) -> (usage: Usage, broken: StopReason?) {
-        var usage = total()
-        if usage.memory > limits.memory { usage.memory = min(usage.memory, proportionalMemory()) }
+        var processes: [Bytes] = []
+        var usage = total(&processes)
+        if limits.memory != .max {
+            let shared = sharedMemory.bytes(
+                of: processes, in: proc, ownMounts: tree == nil, limit: limits.memory)
+            usage.memory += shared
+            if usage.memory > limits.memory {
+                usage.memory = min(usage.memory, proportionalMemory(processes, and: shared))
+            }
+        }
         peakMemory = max(peakMemory, usage.memory)
         maxProcesses = max(maxProcesses, usage.processes)
         // The init is one of the tasks the kernel counts, and kernel.pid_max is the first number that is not given.
@@ -59,8 +69,10 @@ struct Sampler {
         next = now + max(wait, Self.closest)
     }
 
-    private func total() -> Usage {
+    /// - Parameter processes: gets the names of all but the init.
+    private func total(_ processes: inout [Bytes]) -> Usage {
         var usage = Usage()
+        var names: [Bytes] = []
         visit { name, isInit in
             guard let stat = ProcReader.read(name + ProcReader.bytes("/stat"), below: proc) else { return }
             let fields = ProcReader.statFields(stat)
@@ -68,48 +80,36 @@ struct Sampler {
             // proc(5), numbered there from 1: utime 14, stime 15, cutime 16, cstime 17, num_threads 20, rss 24.
             usage.cpu += (fields[11] + fields[12] + fields[13] + fields[14]) * tick
             guard !isInit else { return }
+            names.append(name)
             usage.processes += 1
             usage.threads += UInt32(truncatingIfNeeded: max(fields[17], 1))
             usage.memory += fields[21] * UInt64(getpagesize())
         }
+        processes = names
         return usage
     }
 
-    private func proportionalMemory() -> UInt64 {
+    /// What is mapped counts as the processes' own; of the rest of what is shared only what exceeds that.
+    private func proportionalMemory(_ processes: [Bytes], and shared: UInt64) -> UInt64 {
         var memory: UInt64 = 0
-        visit { name, isInit in
-            guard !isInit, let rollup = ProcReader.read(name + ProcReader.bytes("/smaps_rollup"), below: proc),
-                let line = ProcReader.field("Pss:", of: rollup), let kibibytes = ProcReader.numbers(line).first
-            else { return }
-            memory += kibibytes * 1024
+        var mapped: UInt64 = 0
+        for name in processes {
+            guard let rollup = ProcReader.read(name + ProcReader.bytes("/smaps_rollup"), below: proc) else { continue }
+            memory += Self.kibibytes("Pss:", rollup) * 1024
+            mapped += Self.kibibytes("Pss_Shmem:", rollup) * 1024
         }
-        return memory
+        return memory + (shared > mapped ? shared - mapped : 0)
     }
 
     /// Calls with the name of every process's directory; pid 1 is our own init, whose part the shepherd itself has in a tree.
     private func visit(_ body: (_ name: Bytes, _ isInit: Bool) -> Void) {
-        if let tree {
-            body(ProcReader.decimal(UInt64(getpid())), true)
-            for member in tree.living() { body(ProcReader.decimal(UInt64(member.pid)), false) }
-            return
-        }
-        guard proc >= 0, lseek(proc, 0, SEEK_SET) == 0 else { return }
-        withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 8) { buffer in
-            while true {
-                let filled = cage_read_directory(proc, buffer.baseAddress, buffer.count)
-                guard filled > 0 else { return }
-                var position = 0
-                while let name = cage_next_entry(buffer.baseAddress, filled, &position) {
-                    var pid = Bytes()
-                    var cursor = name
-                    while cursor.pointee >= 48, cursor.pointee <= 57 {
-                        pid.append(UInt8(bitPattern: cursor.pointee))
-                        cursor += 1
-                    }
-                    guard !pid.isEmpty, cursor.pointee == 0 else { continue }
-                    body(pid, pid == [UInt8(ascii: "1")])
-                }
-            }
-        }
+        guard let tree else { return ProcReader.visit(proc) { body($0, $0 == [UInt8(ascii: "1")]) } }
+        body(ProcReader.decimal(UInt64(getpid())), true)
+        for member in tree.living() { body(ProcReader.decimal(UInt64(member.pid)), false) }
+    }
+
+    private static func kibibytes(_ label: StaticString, _ contents: Bytes) -> UInt64 {
+        guard let line = ProcReader.field(label, of: contents) else { return 0 }
+        return ProcReader.numbers(line).first ?? 0
     }
 }

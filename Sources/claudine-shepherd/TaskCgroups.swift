@@ -6,7 +6,7 @@ internal import ShepherdProtocolEmbedded
 struct TaskCgroups {
     /// The v2 directory for CLONE_INTO_CGROUP; -1 for none.
     let unified: Int32
-    /// `cgroup.procs` of the v1 directories, for the init's pid.
+    /// `tasks` of the v1 directories, for the init to enter.
     let members: [Int32]
     private let unifiedPath: Bytes
     private let controllers: [Bytes]
@@ -31,7 +31,7 @@ struct TaskCgroups {
         var members: [Int32] = []
         for path in order.controllers {
             let file = ProcReader.open(
-                path + ProcReader.bytes("/cgroup.procs"), below: AT_FDCWD, flags: O_WRONLY | O_CLOEXEC)
+                path + ProcReader.bytes("/tasks"), below: AT_FDCWD, flags: O_WRONLY | O_CLOEXEC)
             guard file >= 0 else { return nil }
             members.append(file)
         }

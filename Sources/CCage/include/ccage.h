@@ -133,7 +133,7 @@ struct cage_order {
     int supervisor_lifeline;
     int handoff;
     int cgroup;
-    // Open `cgroup.procs` of cgroup v1 directories, which take the init's pid.
+    // Open `tasks` of cgroup v1 directories, which the init enters.
     const int *controllers;
     size_t controller_count;
     // Nanoseconds of CLOCK_BOOTTIME that the init waits after the supervisor's end before it ends the cage by itself.

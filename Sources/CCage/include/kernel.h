@@ -67,6 +67,8 @@ void cage_trim_memory(void);
 char *cage_title(size_t *size);
 // posix_spawn_file_actions_addclosefrom_np (glibc 2.34).
 int cage_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+// Bytes that the tmpfs mounted at a directory holds, 0 where another file system is there, -1 where it cannot be looked at.
+int64_t cage_tmpfs_used(int directory, const char *path);
 // Takes one call from a filter's listener (seccomp_unotify(2)) and answers it with EPERM. Returns 1 with *call and *process (in
 // our PID namespace) set, 0 when the caller is gone meanwhile, -1 when the listener is of no use any more.
 int cage_refuse_call(int listener, uint32_t *call, pid_t *process);

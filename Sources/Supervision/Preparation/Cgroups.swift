@@ -9,18 +9,19 @@ struct Cgroups: Equatable {
     var unified: String?
     /// The controllers that are delegated to children of our own v2 cgroup.
     var delegated: Set<String> = []
-    /// v1 directories by controller (`memory`, `cpu`).
-    var legacy: [String: String] = [:]
+    /// Directories of v1's controllers.
+    var legacyMemory: String?
+    var legacyCPU: String?
 
     /// The v2 one has cgroup.kill (Linux 5.14), which nothing in it escapes.
     var endsAll = false
 
     /// Every directory, absolute.
-    var paths: [String] { [unified].compactMap { $0 } + controllers }
-    /// Those of v1, in a fixed order.
-    var controllers: [String] { legacy.sorted { $0.key < $1.key }.map(\.value) }
+    var paths: [String] { [unified].compactMap(\.self) + legacy }
+    /// Those of v1.
+    var legacy: [String] { [legacyMemory, legacyCPU].compactMap(\.self) }
     /// Nobody has to sample.
-    var limitsMemory: Bool { unified != nil && delegated.contains("memory") || legacy["memory"] != nil }
+    var limitsMemory: Bool { unified != nil && delegated.contains("memory") || legacyMemory != nil }
 
     /// A cap of the attempt's own, whatever else this user runs.
     var limitsProcesses: Bool { unified != nil && delegated.contains("pids") }
@@ -39,15 +40,15 @@ struct Cgroups: Equatable {
                 (text("\(parent)/cgroup.subtree_control") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
         }
         // A controller is in one of the two hierarchies, never in both.
-        for controller in wanted(policy) where !found.delegated.contains(controller) {
-            guard let parent = directory(of: controller, mounts, own), access(parent, W_OK) == 0 else { continue }
-            found.legacy[controller] = "\(parent)/\(name)"
+        func legacy(_ controller: String, isWanted: Bool) -> String? {
+            guard isWanted, !found.delegated.contains(controller),
+                let parent = directory(of: controller, mounts, own), access(parent, W_OK) == 0
+            else { return nil }
+            return "\(parent)/\(name)"
         }
+        found.legacyMemory = legacy("memory", isWanted: policy.limits.memory.value != nil)
+        found.legacyCPU = legacy("cpu", isWanted: policy.limits.cpuWeight != usualWeight)
         return found
-    }
-
-    private static func wanted(_ policy: Policy) -> [String] {
-        (policy.limits.memory.value == nil ? [] : ["memory"]) + (policy.limits.cpuWeight == usualWeight ? [] : ["cpu"])
     }
 
     /// The default of cpu.weight (Documentation/admin-guide/cgroup-v2.rst).
@@ -66,12 +67,12 @@ struct Cgroups: Equatable {
                 try limit("\(unified)/memory.max", memory.bytes)
             }
         }
-        if let memory = legacy["memory"], let bound = limits.memory.value {
+        if let memory = legacyMemory, let bound = limits.memory.value {
             try Self.makeDirectory(memory)
             try limit("\(memory)/memory.limit_in_bytes", bound.bytes)
             _ = Self.write("\(memory)/memory.memsw.limit_in_bytes", String(bound.bytes))
         }
-        if let cpu = legacy["cpu"] {
+        if let cpu = legacyCPU {
             try Self.makeDirectory(cpu)
             // 1024 shares are what 100 of weight are (systemd.resource-control(5)).
             _ = Self.write("\(cpu)/cpu.shares", String(max(2, limits.cpuWeight * 1024 / Self.usualWeight)))

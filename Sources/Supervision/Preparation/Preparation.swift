@@ -93,7 +93,7 @@ package struct Preparation: Sendable {
         order.workingDirectory = Bytes(spec.workspace.utf8)
         let cgroups = Cgroups.available(task: id, attempt: 1, for: policy)
         if let unified = cgroups.unified { order.cage.cgroup = Bytes(unified.utf8) }
-        order.cage.controllers = cgroups.controllers.map { Bytes($0.utf8) }
+        order.cage.controllers = cgroups.legacy.map { Bytes($0.utf8) }
         // Nobody has to sample what the kernel limits.
         if cgroups.limitsMemory { order.limits.memory = .max }
         let capped = cgroups.limitsProcesses ? [Layer.processCap.recordName] : []
