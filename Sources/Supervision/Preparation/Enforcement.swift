@@ -72,7 +72,7 @@ package struct Enforcement: Sendable {
             return (caged ? "kernel.pid_max = \(order.pidMax), RLIMIT_NPROC" : "RLIMIT_NPROC, the shepherd counts")
                 + counted
         case "limits.cpu_weight":
-            let controller = cgroups.delegated.contains("cpu") || cgroups.legacy["cpu"] != nil
+            let controller = cgroups.delegated.contains("cpu") || cgroups.legacyCPU != nil
             return controller ? "cgroup cpu controller" : "none here: process.nice only"
         case "landlock.mode", "landlock.min_abi":
             guard host.landlockABI > 0, policy.landlock.mode != .off else { return "none" }

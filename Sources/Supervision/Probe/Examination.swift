@@ -149,7 +149,7 @@ package struct Examination: Sendable {
         let name = "cgroup1"
         guard isRoot else { return Finding(name, .notApplicable, "root only") }
         guard let policy = try? PolicyLibrary(directories: []).load("standard").policy,
-            let path = Cgroups.available(task: TaskID.random(), attempt: 0, for: policy).legacy["memory"]
+            let path = Cgroups.available(task: TaskID.random(), attempt: 0, for: policy).legacyMemory
         else { return Finding(name, .notApplicable, "no memory controller in the old hierarchy") }
         guard mkdir(path, 0o755) == 0 else {
             return Finding(name, .limited, "no child can be made: \(SupervisionError.text(errno))")
