@@ -54,6 +54,16 @@ def listed(world: World) -> None:
     expect(all(name in text for name in BUILT_IN) and "\x1b" not in text, text)
 
 
+@suite.case("policies can be asked about before there is a state directory, and none is made")
+def without_a_state_directory(world: World) -> None:
+    nowhere = world.base / "nothing" / "yet"
+    for words in (("check",), ("list",), ("show", "strict", "--effective"), ("explain", "strict", "limits.memory"), ("diff", "strict", "strict")):
+        result = world.claudine("--state-dir", nowhere, "policy", *words)
+        expect(result.code == 0 and "invalid" not in result.text, str(result))
+    expect(not nowhere.parent.exists(), "a directory was made")
+    expect(not Path("/tmp/seccomp").exists(), "filters were left in /tmp")
+
+
 #: Each prints its line only if the tool did its work.
 TOOLS = {
     "bash": "for i in 1 2; do n=$((n + i)); done; echo bash $n | sed s/3/works/",

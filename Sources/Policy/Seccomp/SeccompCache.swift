@@ -11,6 +11,11 @@ package struct SeccompCache: Sendable {
     /// The directory is made, mode 0700, when the first filter is stored.
     package init(directory: String) { self.directory = directory }
 
+    /// For who only asks about a policy and makes nothing: nil where there is no state directory yet, or none to write in.
+    package static func inState(_ directory: String) -> SeccompCache? {
+        access(directory, W_OK) == 0 ? SeccompCache(directory: "\(directory)/seccomp") : nil
+    }
+
     /// The filter of a policy, read or built and stored.
     package func program(for policy: Policy) throws(PolicyError) -> SeccompProgram {
         let nested = policy.process.nestedSandbox

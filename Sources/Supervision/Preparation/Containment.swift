@@ -18,7 +18,7 @@ struct ContainmentPlan {
     let request: CageRequest
     let places: BestEffortPlaces
     let home: String?
-    let cache: SeccompCache
+    let cache: SeccompCache?
     /// Asked when the policy can do without something.
     let machine: () throws(SupervisionError) -> Machine
 

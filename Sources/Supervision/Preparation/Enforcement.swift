@@ -35,7 +35,7 @@ package struct Enforcement: Sendable {
         let plan = ContainmentPlan(
             policy: policy, request: Self.request(workspace: workspace, paths: setting.paths),
             places: BestEffortPlaces(home: setting.paths.home(id), attempt: setting.paths.attempt(id, 1)),
-            home: setting.home, cache: SeccompCache(directory: "\(setting.paths.directory)/seccomp")
+            home: setting.home, cache: .inState(setting.paths.directory)
         ) { () throws(SupervisionError) in setting.machine }
         do throws(Refusal) {
             let containment = try plan.decide(setting.machine.missing)

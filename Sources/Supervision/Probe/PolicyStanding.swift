@@ -34,7 +34,7 @@ extension PolicyStanding {
         let plan = ContainmentPlan(
             policy: policy, request: request,
             places: BestEffortPlaces(home: request.home, attempt: directory.path), home: home,
-            cache: SeccompCache(directory: "\(Machine.place(paths))/seccomp"),
+            cache: .inState(paths.directory),
             machine: { () throws(SupervisionError) in machine })
         let containment: Containment
         do throws(Refusal) { containment = try plan.decide() } catch { return refusal(error) }
