@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import signal
 import sys
 import time
@@ -180,9 +181,10 @@ def key(world: World) -> str:
         running = scene.begin("--json")
         seen: dict[int, str] = {}
         while running.popen.poll() is None:
-            # Claudine was given the key by its caller; nothing below it may have it. A child that still bears
-            # its name has not reached exec, and shows its parent's memory.
-            below = [process for process in descendants(running.popen.pid) if process.name != "claudine"]
+            # Claudine was given the key by its caller; nothing below it may have it. A child that is still the
+            # same program has not reached exec, and shows its parent's memory.
+            ours = program(running.popen.pid)
+            below = [process for process in descendants(running.popen.pid) if program(process.pid) not in ("", ours)]
             for process in below:
                 found = [name for name in ("environ", "cmdline") if KEY.encode() in content(process.pid, name)]
                 expect(not found, f"the key is in /proc/{process.pid}/{found} of {process.name}")
@@ -198,6 +200,13 @@ def key(world: World) -> str:
         expect(not kept, f"the key is in {kept}")
         expect(KEY.encode() not in ending.result.stdout + ending.result.stderr, "claudine printed the key")
         return f"{len(seen)} processes and {sum(1 for _ in world.state.rglob('*'))} files looked at"
+
+
+def program(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
 
 
 def content(pid: int, name: str) -> bytes:

@@ -4,7 +4,7 @@ internal import ShepherdProtocolEmbedded
 /// One attempt, from START to an empty tree: a single-threaded loop over descriptors that hands events to the ladder and
 /// does what the ladder says. It alone signals, keeps time and writes output; it reports facts and decides no outcome.
 final class Shepherd {
-    private var inbox = FrameDecoder()
+    private var inbox = Inbox()
     private var outbox = Outbox()
     private var order: StartOrder?
     private var ladder = Ladder(clocks: Clocks())
@@ -136,41 +136,14 @@ final class Shepherd {
     // MARK: The supervisor
 
     private func readCommands(at now: UInt64) {
-        withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 8) { buffer in
-            while !supervisorGone {
-                let count = read(Inherited.commands, buffer.baseAddress, buffer.count)
-                if count < 0 {
-                    if cage_errno() == EINTR { continue }
-                    return
-                }
-                guard count > 0 else { return lostSupervisor(.supervisorGone) }
-                inbox.append(Bytes(buffer[0..<count]))
-                drainInbox(at: now)
+        while !supervisorGone {
+            switch inbox.next(from: Inherited.commands) {
+            case .command(let command): obey(command, at: now)
+            case .quiet: return
+            case .gone: lostSupervisor(.supervisorGone)
+            case .broken: lostSupervisor(.protocolError)
             }
         }
-    }
-
-    private func drainInbox(at now: UInt64) {
-        do {
-            while let frame = try inbox.next() {
-                guard let command = try command(of: frame) else { continue }
-                obey(command, at: now)
-            }
-        } catch {
-            lostSupervisor(.protocolError)
-        }
-    }
-
-    /// Unknown types are skipped unless their sender says they must be understood.
-    private func command(of frame: Frame) throws(FrameError) -> Command? {
-        let command: Command?
-        do {
-            command = try Command(type: frame.type, payload: frame.payload)
-        } catch {
-            throw FrameError.fragment
-        }
-        if command == nil, frame.flags.contains(.mustUnderstand) { throw FrameError.version }
-        return command
     }
 
     private func obey(_ command: Command, at now: UInt64) {

@@ -1,33 +1,12 @@
-package import Agents
+import Agents
 import CCage
 import Gateway
 import Glibc
-package import OutputLog
+import OutputLog
 import Policy
 import Polling
 import ShepherdProtocol
 package import Store
-
-/// What a foreground run wants to see of its attempt.
-package struct AttemptObserver: Sendable {
-    /// Each run of output in order; returns false when its reader is gone. nil leaves it in the log.
-    package var onOutput: (@Sendable (OutputPiece) -> Bool)?
-    package var onStep: (@Sendable (AgentStep) -> Void)?
-    /// Whether the worker waits for the reader instead of losing what the caps drop.
-    package var paced: Bool
-    /// A sentence for the user: the gateway refused something, a credential is missing.
-    package var onNotice: (@Sendable (String) -> Void)?
-
-    package init(
-        onOutput: (@Sendable (OutputPiece) -> Bool)? = nil, onStep: (@Sendable (AgentStep) -> Void)? = nil,
-        paced: Bool = false, onNotice: (@Sendable (String) -> Void)? = nil
-    ) {
-        self.onOutput = onOutput
-        self.onStep = onStep
-        self.paced = paced
-        self.onNotice = onNotice
-    }
-}
 
 /// Runs one claimed attempt to its end: shepherd up, armed in the store, START, facts, the terminal row.
 ///
@@ -47,9 +26,7 @@ package struct AttemptRunner {
     private var viewPump: OutputPump?
     private var transcriptPump: OutputPump?
     private var transcript: AgentTranscript?
-    private var gateway: Gateway?
-    private var doorkeeper: PollThread?
-    private var listeners: [Int32] = []
+    private var door = GatewayDoor()
     private var initPidfd: Int32 = -1
     private var receipt: CageReceipt?
     private var violations = ViolationLog()
@@ -59,11 +36,6 @@ package struct AttemptRunner {
     private var silence = Silence()
     private var startSent = false
     private var forceSent = false
-
-    /// Refusals of the gateway that a run tells its user about.
-    private static let mostNotices = 5
-    /// Refusals of the gateway that are counted.
-    private static let mostRefusals = 10_000
 
     /// - Parameter bell: the instance's; stays the caller's.
     package init(
@@ -204,7 +176,9 @@ package struct AttemptRunner {
             silence.heard()
             return try await handle(event)
         case .gatewayWanted:
-            await openGateway()
+            guard let configuration = prepared.gateway else { break }
+            await door.open(
+                configuration, onRefusal: { [post] in post.yield(.refused($0)) }, onNotice: observer.onNotice)
         case .refused(let violation):
             try note(violation)
         case .diskExceeded:
@@ -233,7 +207,7 @@ package struct AttemptRunner {
         switch event {
         case .report(let report): return try await handle(report)
         case .initPidfd(let descriptor): initPidfd = descriptor
-        case .listener(let descriptor): listeners.append(descriptor)
+        case .listener(let descriptor): door.add(descriptor)
         case .closed(let error):
             if facts.lost == nil { facts.lost = lossReason(error) }
             return true
@@ -250,7 +224,7 @@ package struct AttemptRunner {
             receipt = found
         case .started(let started):
             Trace.mark("exec")
-            awaitFirstConnection()
+            if prepared.gateway != nil { door.awaitFirstConnection { [post] in post.yield(.gatewayWanted) } }
             watchDisk()
             if let held = CapabilityNames.held(by: Int32(started.workerPid)), !held.isEmpty {
                 // The shepherd has read the same from /proc; should the two ever disagree, the tighter answer holds.
@@ -307,43 +281,6 @@ package struct AttemptRunner {
         if isNew { _ = try? store.stopping(claim, request.reason) }
     }
 
-    /// A command that never calls the API needs no event loop; the sockets listen already, so the first call waits in their
-    /// backlog for the few milliseconds that a gateway takes to start.
-    private mutating func awaitFirstConnection() {
-        guard prepared.gateway != nil else { return }
-        // Copies, because the watch closes what it watches.
-        let copies = listeners.map { fcntl($0, F_DUPFD_CLOEXEC, 3) }.filter { $0 >= 0 }
-        let post = post
-        doorkeeper = PollThread(copies) { _ in
-            post.yield(.gatewayWanted)
-            return false
-        }
-    }
-
-    private mutating func openGateway() async {
-        guard !listeners.isEmpty, let configuration = prepared.gateway else { return }
-        do throws(GatewayError) {
-            let gateway = try await Gateway.start(listeners: listeners, configuration: configuration)
-            self.gateway = gateway
-            let (onNotice, post) = (observer.onNotice, post)
-            Task {
-                var refusals = 0
-                for await case .refused(let refusal) in gateway.events {
-                    refusals += 1
-                    // The cage can cause any number of them.
-                    guard refusals <= Self.mostRefusals else { continue }
-                    post.yield(.refused(Violation(.gateway, refusal.request ?? refusal.code)))
-                    guard refusals <= Self.mostNotices else { continue }
-                    onNotice?("the gateway refused \(refusal.request ?? "a request"): \(refusal.message)")
-                    if refusals == Self.mostNotices { onNotice?("further refusals of the gateway are not shown") }
-                }
-            }
-        } catch {
-            observer.onNotice?("[\(error.code)] \(error.message)")
-        }
-        listeners = []
-    }
-
     /// The step that failed may not be the layer that is missing: without rights in a user namespace it is the network that
     /// cannot be set up. So the machine is examined anew, and what it lacks is the reason, if it lacks something.
     private mutating func nameMissingLayer() {
@@ -376,9 +313,11 @@ package struct AttemptRunner {
     // MARK: The end
 
     private mutating func finish() async throws(StoreError) {
-        doorkeeper?.cancel()
         diskWatch?.cancel()
-        await gateway?.stop()
+        await door.close()
+        // What was refused in the last moment may not have been read yet.
+        post.finish()
+        for await case .refused(let violation) in mailbox { try note(violation) }
         if facts.empty == nil, facts.neverRan == nil { try await proveEmpty() }
         if let failure = await transcriptPump?.finish() { observer.onNotice?(failure.description) }
         facts.summary = transcript?.finish()
@@ -390,7 +329,8 @@ package struct AttemptRunner {
         }
         for change in protectedNames.changes { try note(change) }
         ending.violations = violations.violations.isEmpty ? nil : violations.violations
-        ending.usage = try usage()
+        ending.usage = UsageAccount.of(
+            metered: door.usage, told: facts.summary, earlierCost: try store.earlierCost(of: prepared.spec))
         _ = try store.end(claim, ending)
         Trace.mark("store.end")
         link?.send(.acknowledge)
@@ -398,7 +338,7 @@ package struct AttemptRunner {
         await reap()
         // The record is final; how long somebody takes to read is their affair, and they may leave.
         if let failure = await viewPump?.finish() { observer.onNotice?(failure.description) }
-        for descriptor in listeners + [initPidfd] where descriptor >= 0 { close(descriptor) }
+        if initPidfd >= 0 { close(initPidfd) }
     }
 
     /// The shepherd is gone. Its cage's init dies with it; nothing of the namespace is left once the init's pidfd says so.
@@ -462,36 +402,5 @@ package struct AttemptRunner {
         var sample = AttemptFacts()
         sample.exit = LeaderExit(end: .exited(code: 0), ourSignal: true, reason: reason, at: 0, survivors: 0)
         return Outcome.ending(sample, policy: prepared.policy).reason ?? Reason(.cancelledUser)
-    }
-
-    /// Claude counts money over the whole session: what earlier tasks of it have cost is not this one's.
-    private func earlierCost() throws(StoreError) -> Double {
-        var cost = 0.0
-        var next = prepared.spec.resumes
-        while let id = next, let record = try store.record(id) {
-            cost += record.usage?.costUsd ?? 0
-            next = record.resumes
-        }
-        return cost
-    }
-
-    /// Tokens as the gateway saw them on the wire; turns and money as the agent counts them.
-    private func usage() throws(StoreError) -> ModelUsage? {
-        var usage = ModelUsage()
-        if let metered = gateway?.usage, metered.requests > 0 {
-            usage.inputTokens = Int64(metered.tokens.inputTokens)
-            usage.outputTokens = Int64(metered.tokens.outputTokens)
-            usage.cacheReadTokens = Int64(metered.tokens.cacheReadTokens)
-            usage.cacheWriteTokens = Int64(metered.tokens.cacheWriteTokens)
-            usage.requests = Int64(metered.requests)
-        } else if let told = facts.summary?.usage {
-            usage.inputTokens = Int64(told.inputTokens)
-            usage.outputTokens = Int64(told.outputTokens)
-            usage.cacheReadTokens = Int64(told.cacheReadTokens)
-            usage.cacheWriteTokens = Int64(told.cacheWriteTokens)
-        }
-        if let told = facts.summary?.usage?.costUsd { usage.costUsd = max(0, told - (try earlierCost())) }
-        usage.turns = facts.summary?.turns.map(Int64.init)
-        return usage == ModelUsage() ? nil : usage
     }
 }
