@@ -201,6 +201,8 @@ def snipe(world: World, ripe: Callable[[Process], bool]) -> str:
     started = world.workspace / "started"
     script = f": > {started}; (trap '' TERM; exec sleep 300) & exec sleep 300"
     hit = reached = 0
+    # The first to ask what this machine can do builds cages to find out; those shepherds are no task's.
+    world.claudine("policy", "check", "strict")
     for number in range(ROUNDS):
         delay = chance.uniform(0, 0.003)
         running = world.begin("/bin/sh", "-c", script, stdout=subprocess.DEVNULL)
