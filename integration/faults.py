@@ -273,6 +273,39 @@ def both_killed(world: World) -> str:
     return f"{len(left)} of {len(leaves)} left, as docs/cage.md says"
 
 
+GUARDIANS = r"""
+import ctypes, os, resource, time
+shepherd = os.getppid()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        null = os.open("/dev/null", os.O_RDWR)
+        for number in (0, 1, 2): os.dup2(null, number)
+        os.execve("/bin/sleep", ["sleep", "60"], {})
+    os._exit(0)
+os.wait()
+refused = 0
+libc = ctypes.CDLL(None, use_errno=True)
+for what in (resource.RLIMIT_NOFILE, resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_CPU):
+    try: resource.prlimit(shepherd, what, (0, 0))
+    except PermissionError: refused += 1
+for which, who in ((0, shepherd), (2, 0), (2, os.getuid())):
+    refused += libc.setpriority(which, who, 19) == -1 and ctypes.get_errno() == 1
+resource.prlimit(0, resource.RLIMIT_NOFILE, (64, 64))
+print(refused, flush=True)
+time.sleep(1)
+"""
+
+
+@suite.case("cageless: a worker cannot take its guardians' limits away", identities=USER)
+def guardians(world: World) -> None:
+    script = world.write(world.workspace / "guardians.py", GUARDIANS, 0o644)
+    command = world.caged("/usr/bin/python3", script, policy="standard")
+    result = world.launch([*CAGELESS.command(world), world.binaries.claudine, *command]).wait(60)
+    expect(result.code == 0 and result.text.split() == ["7"], f"{result}")
+    expect(world.record()["stragglers"] == 1, f"{world.record().get('stragglers')}")
+
+
 STORM = r"""
 import os, sys, time
 deadline = time.monotonic() + 60

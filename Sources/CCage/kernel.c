@@ -35,7 +35,10 @@ int cage_pipe_size(int fd, int bytes) {
     return size > 0 ? size : fcntl(fd, F_GETPIPE_SZ);
 }
 
-void cage_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
+void cage_ignore_broken_pipes(void) {
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
 
 uint64_t cage_boottime(void) {
     struct timespec now;

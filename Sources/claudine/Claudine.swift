@@ -28,6 +28,8 @@ struct Claudine: AsyncParsableCommand {
         StandardDescriptors.open()
         // A reader that goes away is seen as EPIPE where it matters; it must not end a supervisor.
         signal(SIGPIPE, SIG_IGN)
+        // Nor must a file size limit of the caller's.
+        signal(SIGXFSZ, SIG_IGN)
         do {
             let arguments = try RawArguments.checked()
             do {

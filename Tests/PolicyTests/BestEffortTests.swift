@@ -79,6 +79,30 @@ import Testing
         #expect(verdict(loosened, "io_uring_setup", [1, 0]) == .errno(Int(EPERM)))
     }
 
+    @Test(arguments: ["agent", "deny-dangerous", "off"])
+    func limitsAndPrioritiesAreTheWorkersOwn(profile: String) throws {
+        var policy = try builtIn("standard")
+        policy.syscalls.profile = try #require(Policy.Syscalls.Profile(rawValue: profile))
+        policy.network.mode = .open
+        let inner = try UnixSocketsOnly.filter(of: policy, nested: false, in: nil)
+        let filter = FilterMachine(OwnProcessOnly.filter(before: inner, of: policy))
+        for call in ["prlimit64", "sched_setscheduler", "sched_setparam", "sched_setattr"] {
+            #expect(verdict(filter, call, [0, 7, 0]) == .allow)
+            #expect(verdict(filter, call, [1 << 32, 7, 0]) == .allow, "the kernel looks at 32 bits")
+            for pid: UInt64 in [1, 4711, 0x1_0000_0001] { #expect(verdict(filter, call, [pid, 7, 0]) == .notify) }
+        }
+        for (call, own, others) in [("setpriority", [0, 1], 2), ("ioprio_set", [1, 2], 3)]
+            as [(String, [UInt64], UInt64)]
+        {
+            for which in own {
+                #expect(verdict(filter, call, [which, 0, 5]) == .allow)
+                #expect(verdict(filter, call, [which, 4711, 5]) == .notify)
+            }
+            #expect(verdict(filter, call, [others, 0, 5]) == .notify)
+        }
+        #expect(verdict(filter, "read", [0, 0, 0]) == .allow)
+    }
+
     @Test func eachMissingLayerIsRefusedOrNamed() throws {
         let finding = MissingLayers.Finding(errno: 1, what: "it is not there", fix: "put it there")
         for layer in [Layer.networkNamespace, .ipcNamespace, .utsNamespace, .cgroupNamespace] {

@@ -34,7 +34,7 @@ int cage_set_close_on_exec(int fd);
 int cage_pipe(int ends[2]);
 // F_SETPIPE_SZ where it is allowed; the capacity the pipe has then (fcntl(2)).
 int cage_pipe_size(int fd, int bytes);
-// SIG_IGN for SIGPIPE: a vanished reader is seen as EPIPE.
+// SIG_IGN for SIGPIPE and SIGXFSZ: a vanished reader is seen as EPIPE, a limit of the caller's on files as EFBIG.
 void cage_ignore_broken_pipes(void);
 // CLOCK_BOOTTIME in nanoseconds: counts suspend, never jumps (clock_gettime(2)).
 uint64_t cage_boottime(void);

@@ -44,7 +44,8 @@ package struct BestEffortCompiler: Sendable {
         order.oomScoreAdjust = Int32(policy.process.oomScoreAdj)
         order.nice = Int32(policy.process.nice)
         if hasFileWall { order.landlock = try landlock(policy, request, host, places) }
-        order.seccomp = try UnixSocketsOnly.filter(of: policy, nested: false, in: cache)
+        order.seccomp = OwnProcessOnly.filter(
+            before: try UnixSocketsOnly.filter(of: policy, nested: false, in: cache), of: policy)
 
         var degraded = Self.given.filter { !($0 == .networkNamespace && policy.network.mode == .open) }.map(
             \.recordName)

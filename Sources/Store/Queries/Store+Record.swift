@@ -53,9 +53,11 @@ extension TaskRecord {
         command = spec.command
         workspace = spec.workspace
         priority = spec.priority
+        // Of what was refused nothing was ever in force.
+        let inForce = state == .refused ? nil : frozen
         policy = PolicyInForce(
-            name: frozen?.policyName ?? spec.policy, digest: frozen?.policyDigest, containment: frozen?.containment,
-            layers: frozen?.layers, degraded: frozen?.degraded, tightenedBy: frozen?.tightenedBy)
+            name: frozen?.policyName ?? spec.policy, digest: frozen?.policyDigest, containment: inForce?.containment,
+            layers: inForce?.layers, degraded: inForce?.degraded, tightenedBy: frozen?.tightenedBy)
         limits = frozen?.limits ?? spec.limits
         attempt = try row.decode(Int?.self, forColumn: "attempt")
         attempts = try row.decode(forColumn: "attempts")

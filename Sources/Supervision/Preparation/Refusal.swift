@@ -26,14 +26,16 @@ protocol RefusalCause: Error {
 
 extension PolicyError: RefusalCause {
     var refusal: Refusal {
+        Refusal(Reason(ReasonCode(rawValue: code.rawValue) ?? .refusedConfig, message, detail: facts), hint: hint)
+    }
+
+    /// `detail` as the record and the errors of commands have it: integers are numbers; nil where there is none.
+    package var facts: JSONValue? {
         var facts = detail.mapValues(JSONValue.string)
-        // The contract has errno as a number.
-        if let number = detail["errno"].flatMap({ Int64($0) }) { facts["errno"] = .integer(number) }
-        return Refusal(
-            Reason(
-                ReasonCode(rawValue: code.rawValue) ?? .refusedConfig, message,
-                detail: facts.isEmpty ? nil : .object(facts)),
-            hint: hint)
+        for name in ["errno", "line"] {
+            if let number = detail[name].flatMap({ Int64($0) }) { facts[name] = .integer(number) }
+        }
+        return facts.isEmpty ? nil : .object(facts)
     }
 }
 

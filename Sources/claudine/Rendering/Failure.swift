@@ -2,6 +2,7 @@ import Agents
 import OutputLog
 import Policy
 import Store
+import Supervision
 
 /// Why a command could not do what it was asked: what people read, what machines read, and how the process exits.
 struct Failure: Error {
@@ -61,7 +62,7 @@ extension Failure {
             let own = error.code == .config ? ExitCodes.configuration : ExitCodes.no
             self.init(
                 error.code.rawValue, error.message, hint: error.hint,
-                detail: error.detail.isEmpty ? nil : .object(error.detail.mapValues(JSONValue.string)),
+                detail: error.facts,
                 exitCode: table == .asTask ? ExitCodes.notRun : own)
         case let error as AgentError:
             self.init(

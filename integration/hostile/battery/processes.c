@@ -187,9 +187,9 @@ static const struct probe processes_probes[] = {
     PROBE(outside_namespace, "D37", BARE, VIEW, "open a namespace of a process of the host"),
     PROBE(signal_outside, "A8", BARE, "pidns scope", "signal a process of the host"),
     PROBE(handle_outside, "A8", BARE, "pidns scope", "signal a process of the host by a handle"),
-    PROBE(limit_outside, "D35", BARE, "pidns", "change the limits of a process of the host"),
+    PROBE(limit_outside, "D35", BARE, "pidns seccomp", "change the limits of a process of the host", CALL(SYS_prlimit64, 2)),
     PROBE(schedule_outside, "D35", BARE, "pidns", "move a process of the host to other processors"),
-    PROBE(renice_outside, "D35", BARE, "pidns", "change the priority of a process of the host"),
+    PROBE(renice_outside, "D35", BARE, "pidns seccomp", "change the priority of a process of the host", CALL(SYS_setpriority, 0, 2)),
     PROBE(kill_everything, "A8", NOWHERE, "pidns", "kill everything that it can see", .alone = 1),
 };
 TOPIC(processes);
