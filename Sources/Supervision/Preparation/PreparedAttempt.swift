@@ -39,9 +39,14 @@ package struct PreparedAttempt: Sendable {
         guard let tightened, !tightened.changes.isEmpty else { return nil }
         // What only follows from another field has no words of its own.
         let changes = tightened.changes.filter { $0.before != $0.after }.map {
-            "\($0.key) (\($0.before.isEmpty ? "none" : $0.before) to \($0.after))"
+            "\($0.key) (\(Self.short($0.before.isEmpty ? "none" : $0.before)) to \(Self.short($0.after)))"
         }
         return "\(tightened.file) tightens policy '\(policy.name)': \(changes.joined(separator: ", "))"
+    }
+
+    /// The file is the workspace's, and may name a thousand paths; all of them are in `policy show --for`.
+    private static func short(_ value: String) -> String {
+        value.count <= 80 ? value : value.prefix(79) + "…"
     }
 
     package enum StandardInput: Sendable, Equatable {
