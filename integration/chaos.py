@@ -30,6 +30,9 @@ seed = int(os.environ.get("CLAUDINE_CHAOS_SEED", random.SystemRandom().randrange
 
 def begin(world: World, *options: str) -> tuple[Running, Process]:
     """Starts the work and waits for its shepherd."""
+    # The first to ask what this machine can do builds cages to find out; those shepherds are no task's.
+    if not (world.state / "machine").exists():
+        world.claudine("policy", "check", "strict")
     running = world.begin("/bin/sh", "-c", WORK, options=options)
     while running.popen.poll() is None:
         if shepherd := running.shepherd():
@@ -171,8 +174,13 @@ def flooding(world: World) -> None:
     running = world.begin("/bin/sh", "-c", "touch ready; exec cat /dev/zero", stdout=open(os.devnull, "wb"))
     wait_until("command up", 20, (world.workspace / "ready").exists)
     time.sleep(0.3)
+    shepherd = running.shepherd()
+    expect(shepherd, "the flood has no shepherd")
+    assert shepherd
     running.popen.kill()
     wait_until("nothing left", GONE, lambda: not marked(world.nonce))
+    # While it still writes its receipt, recovery leaves the attempt to it.
+    wait_until("shepherd gone", GONE, lambda: not shepherd.alive)
     settled(world, "flood", {"lost"})
 
 
