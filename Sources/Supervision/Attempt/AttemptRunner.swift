@@ -54,6 +54,7 @@ package struct AttemptRunner {
 
     /// Returns when the task has its terminal row and nothing of the attempt is left.
     package mutating func run() async throws(StoreError) {
+        try Failpoint.reach(.afterClaim)
         do throws(SupervisionError) {
             try launch()
         } catch {
@@ -61,6 +62,7 @@ package struct AttemptRunner {
             _ = try store.end(claim, Ending(error.reason))
             return
         }
+        try Failpoint.reach(.afterSpawn)
         let listening = listen()
         let (post, viewPump) = (post, viewPump)
         wish.listen(onStop: { post.yield(.storeChanged) }, onLeave: { viewPump?.abandon() })
@@ -144,10 +146,12 @@ package struct AttemptRunner {
             return
         }
         Trace.mark("shepherd.hello")
+        try Failpoint.reach(.afterHello)
         let identity = ProcessIdentity(pid: Int32(hello.pid), startTime: Int64(clamping: hello.startTime))
         switch try store.arm(claim, shepherd: identity) {
         case .armed:
             Trace.mark("store.arm")
+            try Failpoint.reach(.afterArm)
             var order = prepared.order
             order.fence = UInt64(claim.fence)
             order.nonce = claim.nonce
@@ -157,6 +161,7 @@ package struct AttemptRunner {
             order.output.window = min(order.output.window, order.output.tail)
             startSent = true
             link?.send(.start(order))
+            try Failpoint.reach(.afterStart)
             try checkStop()
         case .stopRequested(let request):
             facts.stop = request
@@ -233,10 +238,12 @@ package struct AttemptRunner {
                     detail: .object(["layer": "capabilities"]))
                 link?.send(.stop(.receiptMismatch, force: true))
             }
+            try Failpoint.reach(.beforeRunning)
             _ = try store.started(
                 claim,
                 child: ProcessIdentity(pid: Int32(started.workerPid), startTime: Int64(clamping: started.startTime)),
                 receipt: receipt?.json)
+            try Failpoint.reach(.afterRunning)
             try checkStop()
         case .spawnError(let error):
             facts.neverRan = SpawnFailure.reason(error, prepared)
@@ -250,13 +257,16 @@ package struct AttemptRunner {
         case .exit(let exit):
             Trace.mark("exit")
             facts.exit = exit
+            try Failpoint.reach(.afterExit)
             _ = try store.exited(
                 claim,
                 ExitFacts(
                     exit: WorkerExit(exit.end), signalledBefore: exit.ourSignal, observedAt: Int64(clamping: exit.at)))
+            try Failpoint.reach(.afterExited)
         case .treeEmpty(let empty):
             Trace.mark("tree.empty")
             facts.empty = empty
+            try Failpoint.reach(.afterTreeEmpty)
             return true
         case .denied(let denied):
             try note(
@@ -333,7 +343,9 @@ package struct AttemptRunner {
             metered: door.usage, told: facts.summary, earlierCost: try store.earlierCost(of: prepared.spec))
         _ = try store.end(claim, ending)
         Trace.mark("store.end")
+        try Failpoint.reach(.afterEnd)
         link?.send(.acknowledge)
+        try Failpoint.reach(.afterAcknowledge)
         link?.close()
         await reap()
         // The record is final; how long somebody takes to read is their affair, and they may leave.
