@@ -33,6 +33,7 @@ SUITES = [
     Entry("docs_check"),
     Entry("contract"),
     Entry("badinput"),
+    Entry("database"),
     Entry("policies"),
     Entry("hostile"),
     Entry("policytest", ("--as", "user") if os.geteuid() == 0 else ()),

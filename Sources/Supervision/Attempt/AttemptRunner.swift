@@ -21,6 +21,7 @@ package struct AttemptRunner {
     private let mailbox: AsyncStream<AttemptEvent>
     private let post: AsyncStream<AttemptEvent>.Continuation
 
+    private var ledger: Ledger
     private var link: ShepherdLink?
     private var shepherd: pid_t = 0
     private var viewPump: OutputPump?
@@ -42,6 +43,7 @@ package struct AttemptRunner {
         store: Store, claim: Claim, prepared: PreparedAttempt, observer: AttemptObserver, bell: Int32, wish: LocalWish
     ) {
         self.wish = wish
+        ledger = Ledger(store, wish: wish, tell: observer.onNotice)
         self.bell = bell
         self.store = store
         self.claim = claim
@@ -59,7 +61,9 @@ package struct AttemptRunner {
             try launch()
         } catch {
             for path in prepared.frozen.cgroups ?? [] { Cgroups.end(path) }
-            _ = try store.end(claim, Ending(error.reason))
+            _ = try await ledger.insist { [claim] store throws(StoreError) in
+                try store.end(claim, Ending(error.reason))
+            }
             return
         }
         try Failpoint.reach(.afterSpawn)
@@ -73,10 +77,15 @@ package struct AttemptRunner {
             listening.cancel()
             clock.cancel()
         }
-        for await event in mailbox where try await handle(event) {
-            break
+        do throws(StoreError) {
+            for await event in mailbox where try await handle(event) {
+                break
+            }
+            try await finish()
+        } catch {
+            await abandon()
+            throw error
         }
-        try await finish()
     }
 
     /// Wakes the mailbox when somebody has asked for something, and once a second in case the bell was not heard.
@@ -133,7 +142,7 @@ package struct AttemptRunner {
         }
     }
 
-    private mutating func arm(_ hello: Hello) throws(StoreError) {
+    private mutating func arm(_ hello: Hello) async throws(StoreError) {
         guard hello.lockHeld else {
             facts.neverRan = SupervisionError.lockTaken(store.paths.attempt(claim.taskID, claim.attempt)).reason
             link?.send(.abort)
@@ -148,7 +157,11 @@ package struct AttemptRunner {
         Trace.mark("shepherd.hello")
         try Failpoint.reach(.afterHello)
         let identity = ProcessIdentity(pid: Int32(hello.pid), startTime: Int64(clamping: hello.startTime))
-        switch try store.arm(claim, shepherd: identity) {
+        let authorised = try await ledger.insist { [claim, wish] store throws(StoreError) -> ArmResult in
+            if let request = wish.stop { return .stopRequested(request) }
+            return try store.arm(claim, shepherd: identity)
+        }
+        switch authorised {
         case .armed:
             Trace.mark("store.arm")
             try Failpoint.reach(.afterArm)
@@ -223,7 +236,7 @@ package struct AttemptRunner {
     private mutating func handle(_ report: Report) async throws(StoreError) -> Bool {
         switch report {
         case .hello(let hello):
-            try arm(hello)
+            try await arm(hello)
         case .receipt(let found):
             Trace.mark("cage.ready")
             receipt = found
@@ -239,10 +252,11 @@ package struct AttemptRunner {
                 link?.send(.stop(.receiptMismatch, force: true))
             }
             try Failpoint.reach(.beforeRunning)
-            _ = try store.started(
-                claim,
-                child: ProcessIdentity(pid: Int32(started.workerPid), startTime: Int64(clamping: started.startTime)),
-                receipt: receipt?.json)
+            let child = ProcessIdentity(
+                pid: Int32(started.workerPid), startTime: Int64(clamping: started.startTime))
+            try ledger.note { [claim, receipt] store throws(StoreError) in
+                _ = try store.started(claim, child: child, receipt: receipt?.json)
+            }
             try Failpoint.reach(.afterRunning)
             try checkStop()
         case .spawnError(let error):
@@ -253,15 +267,14 @@ package struct AttemptRunner {
             transcriptPump?.poke()
             viewPump?.poke()
         case .stopping(let reason, _):
-            if reason != .cancel { _ = try store.stopping(claim, stopReason(reason)) }
+            if reason != .cancel { try noteStopping(stopReason(reason)) }
         case .exit(let exit):
             Trace.mark("exit")
             facts.exit = exit
             try Failpoint.reach(.afterExit)
-            _ = try store.exited(
-                claim,
-                ExitFacts(
-                    exit: WorkerExit(exit.end), signalledBefore: exit.ourSignal, observedAt: Int64(clamping: exit.at)))
+            let facts = ExitFacts(
+                exit: WorkerExit(exit.end), signalledBefore: exit.ourSignal, observedAt: Int64(clamping: exit.at))
+            try ledger.note { [claim] store throws(StoreError) in _ = try store.exited(claim, facts) }
             try Failpoint.reach(.afterExited)
         case .treeEmpty(let empty):
             Trace.mark("tree.empty")
@@ -280,15 +293,19 @@ package struct AttemptRunner {
     }
 
     private mutating func checkStop() throws(StoreError) {
-        guard startSent, let request = try store.stopRequest(for: claim) ?? wish.stop else { return }
+        let told = try ledger.ask { [claim] store throws(StoreError) in try store.stopRequest(for: claim) }
+        guard startSent, let request = (told ?? nil) ?? wish.stop else { return }
         let isNew = facts.stop == nil
         let force = request.force || wish.stop?.force == true
         if isNew { facts.stop = request }
         guard isNew || (force && !forceSent) else { return }
         forceSent = force
         link?.send(.stop(.cancel, force: force))
-        // A progress note: that the disk is full must not keep anything alive.
-        if isNew { _ = try? store.stopping(claim, request.reason) }
+        if isNew { try noteStopping(request.reason) }
+    }
+
+    private mutating func noteStopping(_ reason: Reason) throws(StoreError) {
+        try ledger.note { [claim] store throws(StoreError) in _ = try store.stopping(claim, reason) }
     }
 
     /// The step that failed may not be the layer that is missing: without rights in a user namespace it is the network that
@@ -305,8 +322,7 @@ package struct AttemptRunner {
 
     private mutating func note(_ violation: Violation, isTotal: Bool = false) throws(StoreError) {
         guard let event = violations.note(violation, isTotal: isTotal) else { return }
-        // A progress note: that the disk is full must not keep anything alive.
-        _ = try? store.violated(claim, event)
+        try ledger.note { [claim] store throws(StoreError) in _ = try store.violated(claim, event) }
     }
 
     private mutating func watchDisk() {
@@ -331,7 +347,10 @@ package struct AttemptRunner {
         if facts.empty == nil, facts.neverRan == nil { try await proveEmpty() }
         if let failure = await transcriptPump?.finish() { observer.onNotice?(failure.description) }
         facts.summary = transcript?.finish()
-        if facts.stop == nil { facts.stop = try store.stopRequest(for: claim) }
+        let told = try await ledger.insist { [claim, spec = prepared.spec] store throws(StoreError) in
+            (stop: try store.stopRequest(for: claim), cost: try store.earlierCost(of: spec))
+        }
+        facts.stop = facts.stop ?? told.stop
         var ending = Outcome.ending(facts, policy: prepared.policy)
         if let summary = facts.summary {
             ending.sessionId = summary.sessionID
@@ -340,8 +359,8 @@ package struct AttemptRunner {
         for change in protectedNames.changes { try note(change) }
         ending.violations = violations.violations.isEmpty ? nil : violations.violations
         ending.usage = UsageAccount.of(
-            metered: door.usage, told: facts.summary, earlierCost: try store.earlierCost(of: prepared.spec))
-        _ = try store.end(claim, ending)
+            metered: door.usage, told: facts.summary, earlierCost: told.cost)
+        _ = try await ledger.insist { [claim, ending] store throws(StoreError) in try store.end(claim, ending) }
         Trace.mark("store.end")
         try Failpoint.reach(.afterEnd)
         link?.send(.acknowledge)
@@ -384,15 +403,27 @@ package struct AttemptRunner {
         if facts.empty == nil { facts.empty = Receipt.outputOnly(store.paths.attempt(claim.taskID, claim.attempt)) }
     }
 
+    /// There is no record to be had any more: the shepherd is left alone, which ends what it holds and leaves a receipt.
+    private mutating func abandon() async {
+        link?.close()
+        // Its ladder's grace and the wait behind it, with some to spare.
+        await reap(patience: 60)
+    }
+
     /// It has nothing left to do; one that does not go (because somebody has stopped it) is not waited for.
-    private func reap() async {
+    ///
+    /// - Parameter patience: seconds.
+    private mutating func reap(patience: Int32 = 5) async {
         let pid = shepherd
+        guard pid > 0 else { return }
+        // Once it is reaped its number may be somebody else's.
+        shepherd = 0
         OrphanSweep.forget(pid)
         await Background.run {
             let pidfd = cage_pidfd_open(pid)
             if pidfd >= 0 {
                 var wait = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
-                while poll(&wait, 1, 5_000) < 0, errno == EINTR {}
+                while poll(&wait, 1, patience * 1000) < 0, errno == EINTR {}
                 if wait.revents == 0 { _ = cage_pidfd_signal(pidfd, SIGKILL, false) }
                 close(pidfd)
             }

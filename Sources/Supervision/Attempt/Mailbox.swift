@@ -31,10 +31,14 @@ struct Silence {
     }
 
     private var ticks = 0
+    private var last: ContinuousClock.Instant?
 
     mutating func heard() { ticks = 0 }
 
-    mutating func tick() -> Verdict {
+    mutating func tick(at now: ContinuousClock.Instant = .now) -> Verdict {
+        // Those that piled up while the database was waited for count as one.
+        if let last, now - last < .seconds(Self.tick) / 2 { return .fine }
+        last = now
         ticks += 1
         switch ticks {
         case 4: return .wake

@@ -35,14 +35,17 @@ package struct ForegroundRun: Sendable {
         // Before the row exists, so that no signal finds its default action.
         let signals = StopSignals { [store] number, isRepeated in
             let request = StopRequest(reason: StopOrigin.signal(number).reason, force: isRepeated)
-            do throws(StoreError) {
-                switch try store.requestStop(id, by: .signal(number), force: isRepeated) {
-                case .recorded, .alreadyStopping, .cancelledAtOnce: break
-                case .alreadyEnded: wish.leave()
-                case nil: wish.ask(request)
+            // Apart, because a locked database may keep it waiting, and the next signal has to be heard all the same.
+            Background.begin {
+                do throws(StoreError) {
+                    switch try store.requestStop(id, by: .signal(number), force: isRepeated) {
+                    case .recorded, .alreadyStopping, .cancelledAtOnce: break
+                    case .alreadyEnded: wish.leave()
+                    case nil: wish.ask(request)
+                    }
+                } catch {
+                    wish.ask(request)
                 }
-            } catch {
-                wish.ask(request)
             }
             if isRepeated { wish.leave() }
         }

@@ -35,6 +35,7 @@ package final class LocalWish: Sendable {
     }
 
     var stop: StopRequest? { state.withLock(\.stop) }
+    var hasLeft: Bool { state.withLock(\.hasLeft) }
 
     /// Who wants to hear of it; at once when it has happened already.
     func listen(onStop: @escaping @Sendable () -> Void, onLeave: @escaping @Sendable () -> Void) {
