@@ -79,15 +79,7 @@ extension Store {
     /// Every instance that has claimed something and has not been forgotten, oldest first.
     package func instances() throws(StoreError) -> [InstanceIdentity] {
         try read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM instance ORDER BY number").map { row in
-                InstanceIdentity(
-                    id: InstanceID(text: try row.decode(forColumn: "id")),
-                    host: try row.decode(forColumn: "host"),
-                    bootID: try row.decode(forColumn: "boot_id"),
-                    process: ProcessIdentity(
-                        pid: try row.decode(forColumn: "pid"), startTime: try row.decode(forColumn: "start_time")),
-                    registeredAt: Timestamp(milliseconds: try row.decode(forColumn: "registered_at")))
-            }
+            try Row.fetchAll(db, sql: "SELECT * FROM instance ORDER BY number").map(InstanceIdentity.init(row:))
         }
     }
 
@@ -99,6 +91,7 @@ extension Store {
                 sql: """
                     SELECT id FROM instance
                     WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE instance_id = instance.id AND ended_at IS NULL)
+                        AND NOT EXISTS (SELECT 1 FROM task WHERE owner = instance.id AND ended_at IS NULL)
                     """)
         }
         var dead: [InstanceID] = []
@@ -116,15 +109,16 @@ extension Store {
 }
 
 extension Database {
-    func insert(_ instance: InstanceIdentity) throws {
+    func insert(_ instance: InstanceIdentity, role: InstanceRole) throws {
         try execute(
             sql: """
-                INSERT INTO instance (id, host, boot_id, pid, start_time, registered_at) VALUES (?, ?, ?, ?, ?, ?)
+                INSERT INTO instance (id, host, boot_id, pid, start_time, registered_at, role)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (id) DO NOTHING
                 """,
             arguments: [
                 instance.id.text, instance.host, instance.bootID, instance.process.pid, instance.process.startTime,
-                instance.registeredAt.milliseconds,
+                instance.registeredAt.milliseconds, role.rawValue,
             ])
     }
 }

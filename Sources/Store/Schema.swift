@@ -8,7 +8,7 @@ enum Schema {
     /// "Clau", so that no other program's database is taken for ours.
     static let applicationID: Int64 = 0x436c_6175
 
-    static let steps: [String] = [first, violations]
+    static let steps: [String] = [first, violations, queue]
 
     static var version: Int64 { Int64(steps.count) }
 
@@ -28,6 +28,45 @@ enum Schema {
     private static let violations = """
         ALTER TABLE attempt ADD COLUMN violations_json TEXT
             CHECK (violations_json IS NULL OR json_valid(violations_json));
+        """
+
+    /// The queue: an order that a restart keeps, who alone may claim a task, when it may and until when it must be, and what it waits
+    /// for. Columns `…_boottime` are nanoseconds of CLOCK_BOOTTIME in the boot of `clock_boot`.
+    private static let queue = """
+        ALTER TABLE task ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE task ADD COLUMN owner TEXT;
+        ALTER TABLE task ADD COLUMN idempotency_key TEXT;
+        ALTER TABLE task ADD COLUMN continue_session TEXT;
+        ALTER TABLE task ADD COLUMN give_up INTEGER NOT NULL DEFAULT 0 CHECK (give_up IN (0, 1));
+        ALTER TABLE task ADD COLUMN clock_boot TEXT;
+        ALTER TABLE task ADD COLUMN not_before INTEGER;
+        ALTER TABLE task ADD COLUMN not_before_boottime INTEGER;
+        ALTER TABLE task ADD COLUMN queue_deadline INTEGER;
+        ALTER TABLE task ADD COLUMN queue_deadline_boottime INTEGER;
+        DROP INDEX task_live;
+        CREATE INDEX task_live ON task (state) WHERE ended_at IS NULL;
+        CREATE INDEX task_queue ON task (rank, number) WHERE state = 'queued';
+        CREATE INDEX task_ended ON task (ended_at) WHERE ended_at IS NOT NULL;
+        CREATE INDEX task_home ON task (json_extract(spec_json, '$.homeOf'))
+            WHERE json_extract(spec_json, '$.homeOf') IS NOT NULL;
+        CREATE UNIQUE INDEX task_idempotency ON task (idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+        ALTER TABLE attempt ADD COLUMN ignored INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE attempt ADD COLUMN stuck_json TEXT CHECK (stuck_json IS NULL OR json_valid(stuck_json));
+
+        ALTER TABLE instance ADD COLUMN role TEXT NOT NULL DEFAULT 'run' CHECK (role IN ('run', 'daemon'));
+        ALTER TABLE instance ADD COLUMN leaving INTEGER NOT NULL DEFAULT 0 CHECK (leaving IN (0, 1));
+        ALTER TABLE instance ADD COLUMN status_json TEXT CHECK (status_json IS NULL OR json_valid(status_json));
+
+        CREATE TABLE dependency (
+            task INTEGER NOT NULL REFERENCES task (number) ON DELETE CASCADE,
+            needs INTEGER NOT NULL REFERENCES task (number) ON DELETE CASCADE,
+            any_end INTEGER NOT NULL CHECK (any_end IN (0, 1)),
+            PRIMARY KEY (task, needs),
+            -- A task can only wait for older ones, so that there is no way to write down a circle.
+            CHECK (needs < task)
+        ) STRICT;
+        CREATE INDEX dependency_needs ON dependency (needs);
         """
 
     /// Times are milliseconds since 1970 in UTC, columns named `…_json` hold one JSON value.

@@ -19,6 +19,14 @@ package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case io = "store.io"
         /// A value that cannot be stored.
         case input = "store.input"
+        /// As many tasks wait as may.
+        case queueFull = "queue.full"
+        /// There is no task of that name to wait for.
+        case dependencyMissing = "dependency.missing"
+        /// It would wait for itself, for one task twice, or for too many.
+        case dependencyInvalid = "dependency.invalid"
+        /// Another task was made with the same idempotency key.
+        case idempotencyConflict = "idempotency.conflict"
     }
 
     package let code: Code
@@ -35,6 +43,8 @@ package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension StoreError {
+    /// Whether the same may be taken a moment later. Damage does not pass, and what is no database does not become one.
+    package var mayPass: Bool { [.busy, .full, .io, .readOnly].contains(code) }
     /// Translates what SQLite said about the database at `path`.
     init(_ error: any Error, path: String) {
         if let error = error as? StoreError {

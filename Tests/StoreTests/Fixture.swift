@@ -44,5 +44,34 @@ final class Fixture: Sendable {
 
 func identity() throws -> InstanceIdentity {
     InstanceIdentity(
-        id: .random(), host: "h", bootID: "b", process: ProcessIdentity(pid: 1, startTime: 1), registeredAt: .now())
+        id: .random(), host: "h", bootID: try Host.bootID(), process: ProcessIdentity(pid: 1, startTime: 1),
+        registeredAt: .now())
+}
+
+/// The steps of a life without the bounds and the particulars that most tests are not about.
+extension Store {
+    func enqueue(_ spec: TaskSpec) throws -> TaskRecord { try #require(try submit(spec).record) }
+
+    func enqueueAndClaim(
+        _ spec: TaskSpec, id: TaskID = .random(), frozen: FrozenAttempt, instance: InstanceIdentity
+    ) throws -> Claim {
+        guard case .claimed(let claim) = try submit(spec, id: id, owner: instance, claiming: frozen) else {
+            throw StoreError(.io, "not claimed")
+        }
+        return claim
+    }
+
+    /// Nil when it could not be claimed.
+    func claim(_ id: TaskID, frozen: FrozenAttempt, instance: InstanceIdentity) throws -> Claim? {
+        let attempt = try self.queuedTask(id)?.attempt ?? 1
+        guard
+            case .claimed(let claim) = try claim(
+                id, attempt: attempt, frozen: frozen, instance: instance, bounds: .none)
+        else { return nil }
+        return claim
+    }
+
+    func requeue(_ claim: Claim, _ reason: Reason) throws -> EndResult {
+        try conclude(claim, .again(Ending(reason), Again(reason, counted: false)))
+    }
 }

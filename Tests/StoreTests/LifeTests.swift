@@ -115,10 +115,13 @@ extension LifeTests {
     }
 
     @Test func anAttemptThatNeverRanDoesNotCount() throws {
-        let first = try store.enqueueAndClaim(fixture.spec(), frozen: fixture.frozen, instance: identity())
+        let who = try identity()
+        let first = try store.enqueueAndClaim(fixture.spec(), frozen: fixture.frozen, instance: who)
         #expect(try store.requeue(first, Reason(.lostShepherd)) == .requeued)
         #expect(try store.record(first.taskID)?.state == .queued)
-        let second = try #require(try store.claim(first.taskID, frozen: fixture.frozen, instance: identity()))
+        // It belongs to whoever asked for it.
+        #expect(try store.claim(first.taskID, frozen: fixture.frozen, instance: identity()) == nil)
+        let second = try #require(try store.claim(first.taskID, frozen: fixture.frozen, instance: who))
         #expect(second.attempt == 2 && second.fence > first.fence && second.nonce != first.nonce)
         #expect(try !store.end(first, .succeeded))
         #expect(try store.end(second, .succeeded))

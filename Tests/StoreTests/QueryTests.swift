@@ -38,7 +38,7 @@ struct QueryTests {
         #expect(try names(TaskFilter(labels: ["even", "x'y"])) == ["4", "2", "0"])
         #expect(try names(TaskFilter(states: [.queued], labels: ["even"], limit: 1)) == ["4"])
         #expect(try names(TaskFilter(since: Timestamp(milliseconds: .max))).isEmpty)
-        #expect(try store.queued(limit: 2).map(\.spec.name) == ["2", "3"])
+        #expect(try store.eligible(limit: 2).map(\.spec.name) == ["2", "3"])
     }
 
     @Test func aFollowerThatRestartsMissesNothingAndSeesNothingTwice() throws {

@@ -52,6 +52,9 @@ package struct PolicyLibrary: Sendable {
     package static let builtInNames = ["paranoid", "readonly", "strict", "standard", "permissive"]
     package static let defaultName = "standard"
 
+    /// Whether `text` names a file, not a policy.
+    package static func isFile(_ text: String) -> Bool { text.contains("/") || text.hasSuffix(".toml") }
+
     /// A name, or a file where there is a `/` or `.toml` in it.
     package func load(_ nameOrFile: String) throws(PolicyError) -> LoadedPolicy {
         try load(nameOrFile, extending: [])
@@ -75,7 +78,7 @@ package struct PolicyLibrary: Sendable {
 
     /// `chain` holds the names that extend this one, so that a circle is found.
     private func load(_ nameOrFile: String, extending chain: [String]) throws(PolicyError) -> LoadedPolicy {
-        let isFile = nameOrFile.contains("/") || nameOrFile.hasSuffix(".toml")
+        let isFile = Self.isFile(nameOrFile)
         guard isFile || PolicyName.isValid(nameOrFile) else {
             throw PolicyError(
                 .config, "'\(nameOrFile)' is not a policy name",

@@ -12,6 +12,7 @@ package struct EventRecord: Codable, Equatable, Sendable {
 enum EventKind: String, CaseIterable {
     case taskCreated = "task.created"
     case taskQueued = "task.queued"
+    case taskBlocked = "task.blocked"
     case taskStopRequested = "task.stopRequested"
     case taskRequeued = "task.requeued"
     case taskEnded = "task.ended"
@@ -21,6 +22,7 @@ enum EventKind: String, CaseIterable {
     case attemptStarted = "attempt.started"
     case attemptStopping = "attempt.stopping"
     case attemptExited = "attempt.exited"
+    case attemptStuck = "attempt.stuck"
     case attemptEnded = "attempt.ended"
     case violation
 }

@@ -3,14 +3,22 @@ package enum StopOrigin: Equatable, Sendable {
     case user
     case client
     case shutdown
+    /// The daemon leaves, and the task goes back to the queue for the next one.
+    case handover
     /// Claudine itself got this signal.
     case signal(Int32)
+
+    /// Whether the task is not to be tried again.
+    var isForGood: Bool { self != .handover }
 
     package var reason: Reason {
         switch self {
         case .user: Reason(.cancelledUser)
         case .client: Reason(.cancelledClient)
         case .shutdown: Reason(.cancelledShutdown)
+        case .handover:
+            Reason(
+                .cancelledShutdown, "Its supervisor shut down; it goes back to the queue.", detail: ["requeue": true])
         case .signal(let number):
             Reason(
                 .cancelledUser, "It was cancelled by \(SignalName.of(number)).",

@@ -32,6 +32,15 @@ package struct TaskRecord: Codable, Equatable, Sendable {
     /// What the cage refused; nil where nothing was.
     package var violations: [Violation]?
     package var retryOf: TaskID?
+    /// Its processes do not end although they were killed; nil for every other task.
+    package var stuck: StuckTree?
+    /// What it waits or waited for.
+    package var after: [TaskID]?
+    package var afterAny: [TaskID]?
+    /// Attempts that it may have after the first.
+    package var retries: Int?
+    /// When it may be claimed again; nil unless it waits between two attempts.
+    package var notBefore: Timestamp?
     package var resumes: TaskID?
     package var receipt: JSONValue?
 

@@ -26,6 +26,25 @@ package struct TaskSpec: Codable, Equatable, Sendable {
     package var homeOf: TaskID?
     /// The agent's own session to continue.
     package var resumeSessionId: String?
+    /// Tasks that have to succeed first.
+    package var after: [TaskID]?
+    /// Tasks that have to end first, however they do.
+    package var afterAny: [TaskID]?
+    /// Attempts after the first, for the reasons in `RetryRule`; nil for none.
+    package var retries: Int?
+    /// What is retried: reason codes or the first part of them; nil for the default.
+    package var retryOn: [String]?
+    /// Milliseconds that it may wait for its first claim; nil for ever.
+    package var queueTimeoutMs: Int64?
+    /// A second request with the same key is the same task.
+    package var idempotencyKey: String?
+    /// Where the policy is a file of its own; `policy` is its name then.
+    package var policyFile: String?
+    /// Limits as the command line has them, by the option's name without its dashes; `limits` says the same for people.
+    package var limitOptions: [String: String]?
+    /// What of the caller's surroundings a later attempt, in another process, needs: PATH, locale, where the configuration is.
+    /// Nothing secret: values of `--env` are in a file of the task's own.
+    package var surroundings: [String: String]?
 
     package init(agent: String, prompt: String, workspace: String, policy: String) {
         self.agent = agent

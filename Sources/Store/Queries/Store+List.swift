@@ -38,29 +38,9 @@ extension Store {
         }
     }
 
-    /// The next tasks to claim: by priority, then oldest first.
-    package func queued(limit: Int) throws(StoreError) -> [(id: TaskID, spec: TaskSpec)] {
-        try read { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT id, spec_json FROM task WHERE state = 'queued' AND ended_at IS NULL
-                    ORDER BY priority, number LIMIT ?
-                    """,
-                arguments: [limit]
-            ).compactMap { row in
-                guard let id = TaskID(try row.decode(forColumn: "id")) else { return nil }
-                return (id, try JSONText.decode(TaskSpec.self, from: row.decode(forColumn: "spec_json")))
-            }
-        }
-    }
-
     /// The request as it was made; nil when there is no such task.
     package func spec(_ id: TaskID) throws(StoreError) -> TaskSpec? {
-        try read { db in
-            try String.fetchOne(db, sql: "SELECT spec_json FROM task WHERE id = ?", arguments: [id.text])
-                .map { try JSONText.decode(TaskSpec.self, from: $0) }
-        }
+        try read { db in try db.spec(id) }
     }
 
     /// Tasks that go on in the private home of `id`, oldest first.

@@ -22,11 +22,12 @@ extension Database {
 extension TaskRecord {
     /// Each task with its latest attempt.
     static let query = """
-        SELECT task.id, task.spec_json, task.state, task.reason_json, task.created_at, task.ended_at,
+        SELECT task.id, task.spec_json, task.state, task.reason_json, task.created_at, task.ended_at, task.not_before,
             (SELECT count(*) FROM attempt WHERE attempt.task_id = task.id AND counted) AS attempts,
             attempt.number AS attempt, attempt.frozen_json, attempt.started_at, attempt.wall_ms, attempt.exit_json,
             attempt.stragglers, attempt.output_json, attempt.resources_json, attempt.usage_json, attempt.session_id,
-            attempt.result_json, attempt.receipt_json, attempt.violations_json
+            attempt.result_json, attempt.receipt_json, attempt.violations_json,
+            attempt.stuck_json
         FROM task LEFT JOIN attempt ON attempt.task_id = task.id
             AND attempt.number = (SELECT max(number) FROM attempt WHERE attempt.task_id = task.id)
         """
@@ -77,6 +78,13 @@ extension TaskRecord {
         violations = try json([Violation].self, "violations_json")
         retryOf = spec.retryOf
         resumes = spec.resumes
+        stuck = state.isTerminal ? nil : try json(StuckTree.self, "stuck_json")
+        after = spec.after
+        afterAny = spec.afterAny
+        retries = spec.retries
+        notBefore =
+            state == .queued
+            ? try row.decode(Int64?.self, forColumn: "not_before").map(Timestamp.init(milliseconds:)) : nil
         receipt = try json(JSONValue.self, "receipt_json")
     }
 }

@@ -12,18 +12,17 @@ package enum ArmResult: Equatable, Sendable {
 extension Store {
     /// Authorises the start, durably: START may be sent only after this said `armed`.
     package func arm(_ claim: Claim, shepherd: ProcessIdentity) throws(StoreError) -> ArmResult {
-        let transition = Transition.arm
-        return try write(transition.durability) { db in
+        try write(StateMachine.row(.arm).durability) { db in
             if let request = try db.stopRequest(claim) { return .stopRequested(request) }
             let moment = Moment()
-            let done = try db.advance(
-                claim, transition, at: moment,
+            let step = try db.take(
+                .arm, claim, at: moment,
                 setting: [
                     ("armed_at", moment.wall.milliseconds), ("shepherd_pid", shepherd.pid),
                     ("shepherd_start_time", shepherd.startTime),
                 ],
                 ["shepherdPid": .integer(Int64(shepherd.pid))])
-            return done ? .armed : .stale
+            return step == .taken(.sendStart) ? .armed : .stale
         }
     }
 }

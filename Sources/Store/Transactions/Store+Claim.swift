@@ -1,45 +1,51 @@
 import Foundation
 import GRDB
 
-extension Store {
-    /// Creates a task and claims it in one commit, for a process that runs what it was asked for itself.
-    ///
-    /// `id` is chosen by the caller when files had to be made under its name before.
-    package func enqueueAndClaim(
-        _ spec: TaskSpec, id: TaskID = .random(), frozen: FrozenAttempt, instance: InstanceIdentity
-    ) throws(StoreError) -> Claim {
-        try write(.full) { db in
-            let moment = Moment()
-            try db.insert(id, spec, state: .queued, at: moment)
-            try db.log(.taskQueued, id, at: moment)
-            guard let claim = try db.claim(id, frozen, instance, at: moment) else {
-                throw StoreError(.io, "The new task \(id) could not be claimed.")
-            }
-            return claim
-        }
-    }
+/// What came of the wish to run a queued task.
+package enum ClaimResult: Equatable, Sendable {
+    case claimed(Claim)
+    /// As many attempts run as may, over all instances.
+    case noSlot(running: Int)
+    /// It is not queued any more, belongs to another instance, is not to be tried yet, or was prepared as another attempt.
+    case notNow
+}
 
-    /// Claims a queued task; nil when it is not queued any more or was asked to stop.
+extension Store {
+    /// Claims a queued task: slot, fence and frozen configuration are one commit.
+    ///
+    /// - Parameter attempt: the number it was prepared for.
     package func claim(
-        _ id: TaskID, frozen: FrozenAttempt, instance: InstanceIdentity
-    ) throws(StoreError) -> Claim? {
-        try write(.full) { db in try db.claim(id, frozen, instance, at: Moment()) }
+        _ id: TaskID, attempt: Int, frozen: FrozenAttempt, instance: InstanceIdentity, bounds: QueueBounds
+    ) throws(StoreError) -> ClaimResult {
+        try write(StateMachine.row(.claim).durability) { db in
+            let running = try db.runningAttempts()
+            guard running < bounds.running else { return .noSlot(running: running) }
+            guard try db.nextAttempt(of: id) == attempt else { return .notNow }
+            guard let claim = try db.claim(id, frozen, instance, at: Moment()) else { return .notNow }
+            return .claimed(claim)
+        }
     }
 }
 
 extension Database {
-    fileprivate func claim(
+    /// Nil when the task is not queued, was asked to stop, belongs to another instance or is not to be tried yet.
+    func claim(
         _ id: TaskID, _ frozen: FrozenAttempt, _ instance: InstanceIdentity, at moment: Moment
     ) throws -> Claim? {
+        guard let standing = try standing(id), StateMachine.row(.claim)[standing] == .to(.claimed) else { return nil }
+        // A queue deadline is about the first claim: what is tried again has kept it.
         try execute(
-            sql: "UPDATE task SET state = ? WHERE id = ? AND state = ? AND stop_reason_json IS NULL",
-            arguments: [TaskState.starting.rawValue, id.text, TaskState.queued.rawValue])
+            sql: """
+                UPDATE task SET state = ?, queue_deadline = NULL, queue_deadline_boottime = NULL
+                WHERE id = ? AND state = 'queued' AND stop_reason_json IS NULL AND (owner IS NULL OR owner = ?)
+                    AND (not_before_boottime IS NULL OR clock_boot = ? AND not_before_boottime <= ?)
+                """,
+            arguments: [
+                TaskState.starting.rawValue, id.text, instance.id.text, instance.bootID, moment.boottime,
+            ])
         guard changesCount == 1 else { return nil }
-        try insert(instance)
-        let number =
-            try Int.fetchOne(
-                self, sql: "SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE task_id = ?", arguments: [id.text])
-            ?? 1
+        try insert(instance, role: .run)
+        let number = try nextAttempt(of: id)
         let nonce = RandomBytes.make(16)
         try execute(
             sql: """
@@ -52,8 +58,13 @@ extension Database {
             ])
         let claim = Claim(taskID: id, attempt: number, fence: lastInsertedRowID, nonce: nonce)
         try log(
-            .attemptClaimed, id, attempt: number, at: moment,
+            StateMachine.row(.claim).logged, id, attempt: number, at: moment,
             ["instance": .string(instance.id.text), "policyDigest": .string(frozen.policyDigest)])
         return claim
+    }
+
+    func nextAttempt(of id: TaskID) throws -> Int {
+        try Int.fetchOne(
+            self, sql: "SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE task_id = ?", arguments: [id.text]) ?? 1
     }
 }

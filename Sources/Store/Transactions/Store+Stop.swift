@@ -23,18 +23,22 @@ extension Store {
 
 extension Database {
     fileprivate func requestStop(_ id: TaskID, by origin: StopOrigin, force: Bool) throws -> StopResult? {
-        guard let state = try state(of: id) else { return nil }
-        if state.isTerminal { return .alreadyEnded(state) }
+        guard let standing = try standing(id), let state = try state(of: id) else { return nil }
         let moment = Moment()
-        if state == .queued || state == .blocked {
-            _ = try endTask(id, .cancelled, origin.reason, at: moment)
+        switch StateMachine.row(.ask)[standing] {
+        case .ignored: return .alreadyEnded(state)
+        case .to:
+            _ = try take(.ask, id, at: moment, ending: Ending(origin.reason))
             return .cancelledAtOnce
+        case .stays: break
         }
+        if origin.isForGood { try execute(sql: "UPDATE task SET give_up = 1 WHERE id = ?", arguments: [id.text]) }
         let before = try stopRequest(id)
         if before == nil || (force && before?.force == false) {
             try latch(id, origin.reason, force: force, at: moment)
             let reason = before?.reason ?? origin.reason
-            try log(.taskStopRequested, id, at: moment, ["reason": reason.json, "force": .bool(force)])
+            _ = try take(
+                .ask, id, at: moment, ending: Ending(origin.reason), ["reason": reason.json, "force": .bool(force)])
         }
         if let before { return .alreadyStopping(before.reason) }
         return .recorded
@@ -78,5 +82,12 @@ extension Database {
             self,
             sql: "SELECT 1 FROM attempt WHERE fence = ? AND task_id = ? AND nonce = ? AND ended_at IS NULL",
             arguments: [claim.fence, claim.taskID.text, Data(claim.nonce)]) != nil
+    }
+}
+
+extension Database {
+    func state(of id: TaskID) throws -> TaskState? {
+        try String.fetchOne(self, sql: "SELECT state FROM task WHERE id = ?", arguments: [id.text])
+            .flatMap(TaskState.init(rawValue:))
     }
 }

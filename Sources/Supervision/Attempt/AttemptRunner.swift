@@ -16,8 +16,9 @@ package struct AttemptRunner {
     private let claim: Claim
     private let prepared: PreparedAttempt
     private let observer: AttemptObserver
-    private let bell: Int32
+    private let instance: InstanceListener
     private let wish: LocalWish
+    private let patience: Int
     private let mailbox: AsyncStream<AttemptEvent>
     private let post: AsyncStream<AttemptEvent>.Continuation
 
@@ -36,15 +37,19 @@ package struct AttemptRunner {
     private var facts = AttemptFacts()
     private var silence = Silence()
     private var startSent = false
+    /// The agent may have run, as far as is known.
+    private var proof = RetryRule.Proof.ran
     private var forceSent = false
 
-    /// - Parameter bell: the instance's; stays the caller's.
+    /// - Parameter patience: attempts in a row that may come to nothing before the task fails.
     package init(
-        store: Store, claim: Claim, prepared: PreparedAttempt, observer: AttemptObserver, bell: Int32, wish: LocalWish
+        store: Store, claim: Claim, prepared: PreparedAttempt, observer: AttemptObserver, instance: InstanceListener,
+        wish: LocalWish, patience: Int
     ) {
         self.wish = wish
+        self.instance = instance
+        self.patience = patience
         ledger = Ledger(store, wish: wish, tell: observer.onNotice)
-        self.bell = bell
         self.store = store
         self.claim = claim
         self.prepared = prepared
@@ -54,49 +59,37 @@ package struct AttemptRunner {
         protectedNames = ProtectedNamesWatch(prepared.unguardedNames, in: prepared.spec.workspace)
     }
 
-    /// Returns when the task has its terminal row and nothing of the attempt is left.
-    package mutating func run() async throws(StoreError) {
+    /// Returns when the attempt is over in the store and nothing of it is left.
+    ///
+    /// - Throws: what kept the store from being told, where waiting does not help or nobody wants to wait; recovery tells it then.
+    package mutating func run() async throws(StoreError) -> EndResult {
         try Failpoint.reach(.afterClaim)
         do throws(SupervisionError) {
             try launch()
         } catch {
             for path in prepared.frozen.cgroups ?? [] { Cgroups.end(path) }
-            _ = try await ledger.insist { [claim] store throws(StoreError) in
-                try store.end(claim, Ending(error.reason))
-            }
-            return
+            if case .resources = error { proof = .neverRan }
+            return try await conclude(Ending(error.reason))
         }
         try Failpoint.reach(.afterSpawn)
-        let listening = listen()
         let (post, viewPump) = (post, viewPump)
+        let listening = instance.add { post.yield(.storeChanged) }
         wish.listen(onStop: { post.yield(.storeChanged) }, onLeave: { viewPump?.abandon() })
         let clock = Task { [post] in
             while (try? await Task.sleep(for: .seconds(Silence.tick))) != nil { post.yield(.tick) }
         }
         defer {
-            listening.cancel()
+            instance.remove(listening)
             clock.cancel()
         }
         do throws(StoreError) {
             for await event in mailbox where try await handle(event) {
                 break
             }
-            try await finish()
+            return try await finish()
         } catch {
             await abandon()
             throw error
-        }
-    }
-
-    /// Wakes the mailbox when somebody has asked for something, and once a second in case the bell was not heard.
-    private func listen() -> PollThread {
-        let copy = fcntl(bell, F_DUPFD_CLOEXEC, 3)
-        let post = post
-        return PollThread(copy >= 0 ? [copy] : [], tick: 1000, onTick: { post.yield(.storeChanged) }) { _ in
-            var rings = [UInt8](repeating: 0, count: 64)
-            while read(copy, &rings, rings.count) > 0 {}
-            post.yield(.storeChanged)
-            return true
         }
     }
 
@@ -261,6 +254,7 @@ package struct AttemptRunner {
             try checkStop()
         case .spawnError(let error):
             facts.neverRan = SpawnFailure.reason(error, prepared)
+            if facts.neverRan?.code == .spawnResources { proof = .neverRan }
             if facts.neverRan?.code == .refusedPolicy { nameMissingLayer() }
             return true
         case .output:
@@ -286,7 +280,9 @@ package struct AttemptRunner {
                 Violation(
                     .seccomp, SyscallNames.name(denied.call), count: Int64(clamping: denied.count),
                     program: String(decoding: denied.program, as: UTF8.self)), isTotal: true)
-        case .usage, .heartbeat, .stuck:
+        case .stuck(let processes):
+            try noteStuck(Int(processes))
+        case .usage, .heartbeat:
             break
         }
         return false
@@ -338,7 +334,7 @@ package struct AttemptRunner {
 
     // MARK: The end
 
-    private mutating func finish() async throws(StoreError) {
+    private mutating func finish() async throws(StoreError) -> EndResult {
         diskWatch?.cancel()
         await door.close()
         // What was refused in the last moment may not have been read yet.
@@ -360,7 +356,7 @@ package struct AttemptRunner {
         ending.violations = violations.violations.isEmpty ? nil : violations.violations
         ending.usage = UsageAccount.of(
             metered: door.usage, told: facts.summary, earlierCost: told.cost)
-        _ = try await ledger.insist { [claim, ending] store throws(StoreError) in try store.end(claim, ending) }
+        let result = try await conclude(ending)
         Trace.mark("store.end")
         try Failpoint.reach(.afterEnd)
         link?.send(.acknowledge)
@@ -370,37 +366,60 @@ package struct AttemptRunner {
         // The record is final; how long somebody takes to read is their affair, and they may leave.
         if let failure = await viewPump?.finish() { observer.onNotice?(failure.description) }
         if initPidfd >= 0 { close(initPidfd) }
+        return result
+    }
+
+    /// Writes down how it ended and whether it is tried again.
+    private mutating func conclude(_ ending: Ending) async throws(StoreError) -> EndResult {
+        try await ledger.insist { [claim, prepared, patience, proof] store throws(StoreError) in
+            let rule = RetryRule(
+                spec: prepared.spec, onLost: .fail, history: try store.history(claim.taskID), patience: patience)
+            return try store.conclude(claim, rule.verdict(on: ending, proof))
+        }
+    }
+
+    private mutating func noteStuck(_ processes: Int) throws(StoreError) {
+        try ledger.note { [claim] store throws(StoreError) in _ = try store.stuck(claim, processes: processes) }
     }
 
     /// The shepherd is gone. Its cage's init dies with it; nothing of the namespace is left once the init's pidfd says so.
+    ///
+    /// A tree that cannot be emptied keeps its slot, says that it is stuck, and is tried again for as long as it takes.
     private mutating func proveEmpty() async throws(StoreError) {
-        kill(shepherd, SIGKILL)
-        let pidfd = initPidfd
-        let nonce = claim.nonce
-        let (shepherd, isBestEffort, cgroups) = (shepherd, isBestEffort, prepared.cgroups)
+        if shepherd > 0 { kill(shepherd, SIGKILL) }
         OrphanSweep.forget(shepherd)
-        let gone = await Background.run { () -> Bool in
+        while await !isSwept() {
+            try noteStuck(NonceSweep.processes(with: claim.nonce).count)
+            try? await Task.sleep(for: .seconds(1))
+        }
+        let directory = store.paths.attempt(claim.taskID, claim.attempt)
+        if facts.exit == nil, let found = Receipt.read(directory, claim: claim) {
+            facts.exit = found.exit
+            facts.empty = found.empty
+            if found.phase == .armed, startSent {
+                proof = .neverRan
+                facts.neverRan = Reason(.spawnFailed, "Its shepherd died before it had started anything.")
+            }
+        }
+        if !startSent { proof = .neverRan }
+        if facts.empty == nil { facts.empty = Receipt.outputOnly(directory) }
+    }
+
+    private func isSwept() async -> Bool {
+        let (pidfd, nonce) = (initPidfd, claim.nonce)
+        let (shepherd, isBestEffort, cgroups) = (shepherd, isBestEffort, prepared.cgroups)
+        return await Background.run {
             if isBestEffort {
                 for path in cgroups.paths { Cgroups.end(path) }
                 guard OrphanSweep.sweep(after: shepherd) else { return false }
             }
             if pidfd >= 0 {
                 var wait = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
-                while poll(&wait, 1, 30_000) < 0, errno == EINTR {}
+                while poll(&wait, 1, 15_000) < 0, errno == EINTR {}
                 if wait.revents == 0 { return false }
             }
             return NonceSweep.end(nonce: nonce) != nil
         }
-        // A tree that cannot be emptied keeps its slot and its state; recovery tries again.
-        guard gone else { throw StoreError(.io, "Processes of \(claim.taskID) cannot be ended.") }
-        if facts.exit == nil, let found = Receipt.read(store.paths.attempt(claim.taskID, claim.attempt), claim: claim) {
-            facts.exit = found.exit
-            facts.empty = found.empty
-            if found.phase == .armed, startSent {
-                facts.neverRan = Reason(.spawnFailed, "Its shepherd died before it had started anything.")
-            }
-        }
-        if facts.empty == nil { facts.empty = Receipt.outputOnly(store.paths.attempt(claim.taskID, claim.attempt)) }
     }
 
     /// There is no record to be had any more: the shepherd is left alone, which ends what it holds and leaves a receipt.

@@ -76,13 +76,3 @@ struct Ledger {
         }
     }
 }
-
-extension StoreError {
-    /// Whether the same may be taken a moment later. Damage does not pass, and what is no database does not become one.
-    fileprivate var mayPass: Bool {
-        switch code {
-        case .busy, .full, .io, .readOnly: true
-        default: false
-        }
-    }
-}

@@ -4,10 +4,12 @@ package import Store
 package struct ForegroundRun: Sendable {
     private let store: Store
     private let preparation: Preparation
+    private let bounds: QueueBounds
 
-    package init(store: Store, preparation: Preparation) {
+    package init(store: Store, preparation: Preparation, bounds: QueueBounds) {
         self.store = store
         self.preparation = preparation
+        self.bounds = bounds
     }
 
     /// The record of a task that has ended, and what to do about it where there is something to do.
@@ -22,53 +24,131 @@ package struct ForegroundRun: Sendable {
         _ spec: TaskSpec, _ request: RunRequest, observer: @Sendable (PreparedAttempt) -> AttemptObserver
     ) async throws(StoreError) -> Result {
         let id = TaskID.random()
-        let prepared: PreparedAttempt
+        let first: PreparedAttempt
         do throws(Refusal) {
-            prepared = try preparation.prepare(spec, request, id: id)
+            first = try preparation.prepare(spec, request, id: id)
         } catch {
             return Result(record: try store.refuse(spec, error.reason), hint: error.hint)
         }
         Trace.mark("prepared")
-        let observer = observer(prepared)
-        for sentence in [prepared.tightening, prepared.degradation].compactMap({ $0 }) { observer.onNotice?(sentence) }
+        let observer = observer(first)
+        for sentence in [first.tightening, first.degradation].compactMap({ $0 }) { observer.onNotice?(sentence) }
         let wish = LocalWish()
         // Before the row exists, so that no signal finds its default action.
         let signals = StopSignals { [store] number, isRepeated in
-            let request = StopRequest(reason: StopOrigin.signal(number).reason, force: isRepeated)
-            // Apart, because a locked database may keep it waiting, and the next signal has to be heard all the same.
-            Background.begin {
-                do throws(StoreError) {
-                    switch try store.requestStop(id, by: .signal(number), force: isRepeated) {
-                    case .recorded, .alreadyStopping, .cancelledAtOnce: break
-                    case .alreadyEnded: wish.leave()
-                    case nil: wish.ask(request)
-                    }
-                } catch {
-                    wish.ask(request)
-                }
-            }
-            if isRepeated { wish.leave() }
+            Self.hear(number, isRepeated, id, store, wish)
         }
         defer { signals.cancel() }
         let instance = try store.registerInstance()
-        let claim = try store.enqueueAndClaim(
-            prepared.spec, id: id, frozen: prepared.frozen, instance: instance.identity)
+        let listener = InstanceListener(instance)
+        let submission = try store.submit(
+            first.spec, id: id, owner: instance.identity, bounds: bounds, claiming: first.frozen)
         Trace.mark("store.claim")
-        var runner = AttemptRunner(
-            store: store, claim: claim, prepared: prepared, observer: observer,
-            bell: instance.bell.descriptor, wish: wish)
-        let outcome: StoreError?
-        do throws(StoreError) {
-            try await runner.run()
-            outcome = nil
-        } catch {
-            outcome = error
+        var turn: Turn
+        switch submission {
+        case .claimed(let claim): turn = .claimed(claim, first)
+        case .created(let record):
+            tellWhy(record, observer)
+            turn = try await nextTurn(id, request, instance.identity)
+        case .existing(let record):
+            observer.onNotice?("this is \(record.taskId), which was asked for before under the same idempotency key")
+            return Result(record: try await ended(record.taskId), hint: nil)
+        }
+        while case .claimed(let claim, let prepared) = turn {
+            var runner = AttemptRunner(
+                store: store, claim: claim, prepared: prepared, observer: observer, instance: listener, wish: wish,
+                patience: RetryRule.foregroundPatience)
+            let result = try await runner.run()
+            guard result == .requeued else { break }
+            tellAgain(try existing(id), observer)
+            turn = try await nextTurn(id, request, instance.identity)
         }
         withExtendedLifetime(instance) {}
-        if let outcome { throw outcome }
-        guard let record = try store.record(id) else {
-            throw StoreError(.corrupt, "The task \(id) has no row although it has ended.")
+        var hint: String?
+        if case .refused(let refusal) = turn {
+            hint = refusal.hint
+            _ = try store.refuse(queued: id, refusal.reason)
         }
-        return Result(record: record, hint: nil)
+        return Result(record: try existing(id), hint: hint)
+    }
+
+    private enum Turn {
+        case claimed(Claim, PreparedAttempt)
+        /// It cannot be prepared any more.
+        case refused(Refusal)
+        /// It ended while it waited.
+        case ended
+    }
+
+    /// Waits until the task may be claimed, and claims it.
+    private func nextTurn(
+        _ id: TaskID, _ request: RunRequest, _ instance: InstanceIdentity
+    ) async throws(StoreError) -> Turn {
+        for await _ in store.changes() {
+            if let delay = try store.nextQueueChange().map({ $0 - boottimeNanoseconds() }), delay < 1_000_000_000 {
+                try? await Task.sleep(for: .nanoseconds(max(0, delay)))
+            }
+            _ = try store.expireQueued()
+            if try existing(id).state.isTerminal { return .ended }
+            guard let task = try store.queuedTask(id), try store.runningAttempts() < bounds.running else { continue }
+            let prepared: PreparedAttempt
+            do throws(Refusal) {
+                prepared = try preparation.prepare(
+                    task.spec, request, id: id, attempt: task.attempt, session: task.session)
+            } catch {
+                return .refused(error)
+            }
+            let result = try store.claim(
+                id, attempt: task.attempt, frozen: prepared.frozen, instance: instance, bounds: bounds)
+            if case .claimed(let claim) = result { return .claimed(claim, prepared) }
+        }
+        throw StoreError(.io, "The store of \(id) can no longer be watched.")
+    }
+
+    /// A task that somebody else runs, or has run.
+    private func ended(_ id: TaskID) async throws(StoreError) -> TaskRecord {
+        for await _ in store.changes() {
+            let record = try existing(id)
+            if record.state.isTerminal { return record }
+        }
+        throw StoreError(.io, "The store of \(id) can no longer be watched.")
+    }
+
+    private func existing(_ id: TaskID) throws(StoreError) -> TaskRecord {
+        guard let record = try store.record(id) else {
+            throw StoreError(.corrupt, "The task \(id) has no row although it was written down.")
+        }
+        return record
+    }
+
+    private func tellWhy(_ record: TaskRecord, _ observer: AttemptObserver) {
+        switch record.state {
+        case .blocked: observer.onNotice?("\(record.taskId) waits for the tasks it is to run after")
+        case .queued: observer.onNotice?("\(record.taskId) waits for a slot: \(bounds.running) tasks run already")
+        default: break
+        }
+    }
+
+    private func tellAgain(_ record: TaskRecord, _ observer: AttemptObserver) {
+        guard let attempt = record.attempt else { return }
+        observer.onNotice?("attempt \(attempt) came to nothing; there will be another")
+    }
+
+    /// A signal is a wish to stop, the second one a wish to be gone.
+    private static func hear(_ number: Int32, _ isRepeated: Bool, _ id: TaskID, _ store: Store, _ wish: LocalWish) {
+        let request = StopRequest(reason: StopOrigin.signal(number).reason, force: isRepeated)
+        // Apart, because a locked database may keep it waiting, and the next signal has to be heard all the same.
+        Background.begin {
+            do throws(StoreError) {
+                switch try store.requestStop(id, by: .signal(number), force: isRepeated) {
+                case .recorded, .alreadyStopping, .cancelledAtOnce: break
+                case .alreadyEnded: wish.leave()
+                case nil: wish.ask(request)
+                }
+            } catch {
+                wish.ask(request)
+            }
+        }
+        if isRepeated { wish.leave() }
     }
 }

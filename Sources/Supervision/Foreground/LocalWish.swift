@@ -34,8 +34,10 @@ package final class LocalWish: Sendable {
         wake?()
     }
 
-    var stop: StopRequest? { state.withLock(\.stop) }
+    /// Nobody waits for the output, nor for the end to be written down.
     var hasLeft: Bool { state.withLock(\.hasLeft) }
+
+    var stop: StopRequest? { state.withLock(\.stop) }
 
     /// Who wants to hear of it; at once when it has happened already.
     func listen(onStop: @escaping @Sendable () -> Void, onLeave: @escaping @Sendable () -> Void) {

@@ -49,11 +49,20 @@ package struct Preparation: Sendable {
     }
 
     /// - Throws: `Refusal` with the contract's reason; the task must then be recorded as refused.
+    ///
+    /// - Parameters:
+    ///   - attempt: the number it will have.
+    ///   - session: the agent's own session that this attempt goes on with, of an earlier one of the same task.
     package func prepare(
-        _ given: TaskSpec, _ request: RunRequest, id: TaskID
+        _ given: TaskSpec, _ request: RunRequest, id: TaskID, attempt: Int = 1, session: String? = nil
     ) throws(Refusal) -> PreparedAttempt {
         var spec = given
-        let named = try refusing { () throws(PolicyError) in try caller.policies.load(spec.policy).policy }
+        if spec.policyFile == nil, PolicyLibrary.isFile(spec.policy) {
+            spec.policyFile = URL(fileURLWithPath: spec.policy).standardizedFileURL.path
+        }
+        let named = try refusing { () throws(PolicyError) in
+            try caller.policies.load(spec.policyFile ?? spec.policy).policy
+        }
         spec.workspace = try refusing { () throws(PolicyError) in
             try WorkspaceCheck.canonical(spec.workspace, home: caller.home, stateDirectory: paths.directory)
         }
@@ -70,7 +79,7 @@ package struct Preparation: Sendable {
         let effective =
             policy == named ? canonical : try refusing { () throws(PolicyError) in try policy.canonicalJSON() }
         spec.policy = policy.name
-        var work = try work(of: spec, id: id, request)
+        var work = try work(of: session.map { spec.goingOn(with: $0) } ?? spec, id: id, request)
         var environment = try refusing { () throws(PolicyError) in
             try CageEnvironment(policy: policy, caller: caller.environment, requests: request.variables)
         }
@@ -81,7 +90,8 @@ package struct Preparation: Sendable {
         order.output = policy.outputOrder
         order.limits = policy.limitOrder
         let identity = WorkerIdentity.of(task: id, workspace: spec.workspace)
-        let containment = try contain(policy, spec, identity, id, work)
+        let containment = try contain(
+            policy, spec, identity, paths.attempt(id, attempt), paths.home(spec.homeOf ?? id), work)
         order.cage = containment.order
         if let places = containment.places {
             environment.move(to: places)
@@ -91,7 +101,7 @@ package struct Preparation: Sendable {
         order.arguments = work.arguments.map { Bytes($0.utf8) }
         order.environment = environment.entries
         order.workingDirectory = Bytes(spec.workspace.utf8)
-        let cgroups = Cgroups.available(task: id, attempt: 1, for: policy)
+        let cgroups = Cgroups.available(task: id, attempt: attempt, for: policy)
         if let unified = cgroups.unified { order.cage.cgroup = Bytes(unified.utf8) }
         order.cage.controllers = cgroups.legacy.map { Bytes($0.utf8) }
         // Nobody has to sample what the kernel limits.
@@ -184,10 +194,8 @@ package struct Preparation: Sendable {
     }
 
     private func contain(
-        _ policy: Policy, _ spec: TaskSpec, _ identity: WorkerIdentity, _ id: TaskID, _ work: Work
+        _ policy: Policy, _ spec: TaskSpec, _ identity: WorkerIdentity, _ attempt: String, _ home: String, _ work: Work
     ) throws(Refusal) -> Containment {
-        let attempt = paths.attempt(id, 1)
-        let home = paths.home(spec.homeOf ?? id)
         let request = CageRequest(
             workspace: spec.workspace, home: home, passwd: "\(attempt)/etc/passwd", group: "\(attempt)/etc/group",
             workerUid: identity.uid, workerGid: identity.gid, stateDirectory: paths.directory, programs: work.visible)
@@ -254,5 +262,15 @@ package struct Preparation: Sendable {
             resultFormat: work.format?.rawValue)
         if !cgroupPaths.isEmpty { frozen.cgroups = cgroupPaths.map { String(decoding: $0, as: UTF8.self) } }
         return frozen
+    }
+}
+
+extension TaskSpec {
+    /// The same task, its agent going on where an earlier attempt was broken off.
+    fileprivate func goingOn(with session: String) -> TaskSpec {
+        var spec = self
+        spec.resumeSessionId = session
+        spec.prompt = "Continue."
+        return spec
     }
 }

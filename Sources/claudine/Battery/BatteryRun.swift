@@ -81,7 +81,7 @@ struct BatteryRun {
         let spec = TaskSpec(
             command: [ground.program] + ground.words + batch.map(\.name), workspace: ground.workspace, policy: policy)
         return try await ForegroundRun(
-            store: store, preparation: Preparation(caller: hostile(caller), paths: ground.paths)
+            store: store, preparation: Preparation(caller: hostile(caller), paths: ground.paths), bounds: .none
         ).run(spec, request) { prepared in
             seen.prepared.withLock { $0 = prepared }
             var observer = AttemptObserver()

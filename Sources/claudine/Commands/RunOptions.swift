@@ -103,7 +103,7 @@ struct RunOptions: ParsableArguments {
         let view = RunView(
             isAgent: spec.command == nil, json: json, streamJSON: streamJson, verbose: verbose, quiet: quiet)
         let result = try await ForegroundRun(
-            store: store, preparation: Preparation(caller: caller, paths: store.paths)
+            store: store, preparation: Preparation(caller: caller, paths: store.paths), bounds: .none
         ).run(spec, request, observer: view.observer)
         try view.conclude(result)
         Exit.with(result.record.exitCode ?? ExitCodes.notRun)

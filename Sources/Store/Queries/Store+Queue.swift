@@ -1,0 +1,120 @@
+import GRDB
+
+/// A task that may be claimed, and all that is needed to prepare it.
+package struct QueuedTask: Equatable, Sendable {
+    package var id: TaskID
+    package var spec: TaskSpec
+    /// The number that its next attempt will have.
+    package var attempt: Int
+    /// The agent's session that the next attempt goes on with.
+    package var session: String?
+    /// The only instance that may claim it; nil for the daemon.
+    package var owner: InstanceID?
+}
+
+extension Store {
+    /// What may be claimed now, first what is to be claimed first: by class with ageing, and in the order of arrival within one.
+    package func eligible(limit: Int) throws(StoreError) -> [QueuedTask] {
+        let bootID = try Host.bootID()
+        return try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT id, spec_json, continue_session, owner,
+                        (SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE task_id = task.id) AS attempt
+                    FROM task
+                    WHERE state = 'queued'
+                        AND (not_before_boottime IS NULL OR clock_boot = ? AND not_before_boottime <= ?)
+                    ORDER BY rank, number LIMIT ?
+                    """,
+                arguments: [bootID, boottimeNanoseconds(), limit]
+            ).compactMap(QueuedTask.init(row:))
+        }
+    }
+
+    /// One task as it may be prepared; nil when it is not queued. It may be too early to claim it.
+    package func queuedTask(_ id: TaskID) throws(StoreError) -> QueuedTask? {
+        try read { db in
+            try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT id, spec_json, continue_session, owner,
+                        (SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE task_id = task.id) AS attempt
+                    FROM task WHERE id = ? AND state = 'queued'
+                    """, arguments: [id.text]
+            ).flatMap(QueuedTask.init(row:))
+        }
+    }
+
+    /// Nanoseconds of CLOCK_BOOTTIME at which the queue changes by itself: something may be claimed, or has waited too long.
+    package func nextQueueChange() throws(StoreError) -> Int64? {
+        let bootID = try Host.bootID()
+        return try read { db in
+            try Int64.fetchOne(
+                db,
+                sql: """
+                    SELECT min(moment) FROM (
+                        SELECT min(not_before_boottime) AS moment FROM task
+                        WHERE state = 'queued' AND clock_boot = ?1 AND not_before_boottime > ?2
+                        UNION ALL
+                        SELECT min(queue_deadline_boottime) FROM task
+                        WHERE state IN ('queued', 'blocked') AND clock_boot = ?1
+                    )
+                    """, arguments: [bootID, boottimeNanoseconds()])
+        }
+    }
+
+    /// Tasks that have not ended, by state.
+    package func counts() throws(StoreError) -> [TaskState: Int] {
+        try read { db in
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT state, count(*) AS number FROM task WHERE ended_at IS NULL GROUP BY state")
+            var counts: [TaskState: Int] = [:]
+            for row in rows {
+                guard let state = TaskState(rawValue: try row.decode(forColumn: "state")) else { continue }
+                counts[state] = try row.decode(forColumn: "number")
+            }
+            return counts
+        }
+    }
+
+    /// Attempts that have not ended, over all instances: the slots in use.
+    package func runningAttempts() throws(StoreError) -> Int {
+        try read { db in try db.runningAttempts() }
+    }
+}
+
+extension QueuedTask {
+    fileprivate init?(row: Row) throws {
+        guard let id = TaskID(try row.decode(forColumn: "id")) else { return nil }
+        self.id = id
+        spec = try JSONText.decode(TaskSpec.self, from: row.decode(forColumn: "spec_json"))
+        attempt = try row.decode(forColumn: "attempt")
+        session = try row.decode(String?.self, forColumn: "continue_session")
+        owner = try row.decode(String?.self, forColumn: "owner").map(InstanceID.init(text:))
+    }
+}
+
+/// How often a task has been tried.
+package struct AttemptHistory: Equatable, Sendable {
+    /// Attempts that used up one of the task's, a live one included.
+    package var counted: Int
+    /// How many before the latest attempt came to nothing, one after the other.
+    package var uncountedInARow: Int
+
+    package init(counted: Int, uncountedInARow: Int) {
+        self.counted = counted
+        self.uncountedInARow = uncountedInARow
+    }
+}
+
+extension Store {
+    package func history(_ id: TaskID) throws(StoreError) -> AttemptHistory {
+        try read { db in
+            let counted = try Bool.fetchAll(
+                db, sql: "SELECT counted FROM attempt WHERE task_id = ? ORDER BY number DESC", arguments: [id.text])
+            return AttemptHistory(
+                counted: counted.count { $0 }, uncountedInARow: counted.dropFirst().prefix { !$0 }.count)
+        }
+    }
+}
