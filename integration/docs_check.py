@@ -53,8 +53,8 @@ def main() -> None:
     for number in range(1, 13):
         if not re.search(rf"^\| G{number} \|.*`(integration|Tests)/", guarantees, re.MULTILINE):
             found.append(f"docs/guarantees.md: G{number} names no test")
-    found += generated(
-        REPOSITORY / "docs" / "policies.md", [built() / "claudine", "policy", "reference"], "--write" in sys.argv[1:])
+    for page, command in (("policies.md", "policy"), ("configuration.md", "config")):
+        found += generated(REPOSITORY / "docs" / page, [built() / "claudine", command, "reference"], "--write" in sys.argv[1:])
     for problem in found:
         print(f"FAIL docs: {problem}")
     print(f"docs: {len(documents)} documents, {len(found)} problems")

@@ -34,6 +34,7 @@ SUITES = [
     Entry("contract"),
     Entry("badinput"),
     Entry("database"),
+    Entry("configuration"),
     Entry("policies"),
     Entry("hostile"),
     Entry("policytest", ("--as", "user") if os.geteuid() == 0 else ()),

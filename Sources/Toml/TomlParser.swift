@@ -41,7 +41,10 @@ package struct TomlParser {
 
     private mutating func tableHeader() throws(TomlError) -> [String] {
         try scanner.expect("[")
-        guard scanner.peek != UInt8(ascii: "[") else { throw scanner.error("arrays of tables are not used here") }
+        guard !scanner.take("[") else {
+            place = try key()
+            throw scanner.error("arrays of tables are not used here")
+        }
         scanner.skipBlanks()
         let path = try key()
         try scanner.expect("]")

@@ -155,7 +155,10 @@ extension TomlScanner {
         let parts = text.split(separator: "_", omittingEmptySubsequences: false)
         let joined = parts.joined()
         guard !parts.contains(""), let kind = Self.number(joined) else {
-            throw error("'\(text)' is no value; a string needs quotes")
+            throw error(
+                joined.wholeMatch(of: /[+-]?[1-9][0-9]*/) != nil
+                    ? "'\(text)' is more than an integer of 64 bits holds"
+                    : "'\(text)' is no value; a string needs quotes")
         }
         return kind
     }

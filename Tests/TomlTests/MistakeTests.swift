@@ -24,7 +24,10 @@ import Toml
         #expect((3...4).contains(followed?.line ?? 0))
     }
 
-    @Test(arguments: [("x = tru", "'tru'"), ("x = 5m", "'5m'"), ("x 1", "'1'"), ("[x", "end of the file")])
+    @Test(arguments: [
+        ("x = tru", "'tru'"), ("x = 5m", "'5m'"), ("x 1", "'1'"), ("[x", "end of the file"),
+        ("x = 9223372036854775808", "64 bits"), ("x = -99999999999999999999", "64 bits"), ("x = 00", "needs quotes"),
+    ])
     func sentenceSaysWhatWasFound(mistake: String, found: String) {
         let error = #expect(throws: TomlError.self) { try TomlParser.parse(mistake) }
         #expect(error?.message.contains(found) == true, "\(error?.message ?? "")")
@@ -32,7 +35,7 @@ import Toml
 
     @Test(arguments: [
         ("x = tru", "x"), ("[a]\nb = [1", "a.b"), ("[a.b]\nc.d = {e = }", "a.b.c.d"), ("a = 1\na = 2", "a"),
-        ("[a]\n[a]", "a"), ("= 1", ""), ("[x", ""),
+        ("[a]\n[a]", "a"), ("[[a.b]]", "a.b"), ("= 1", ""), ("[x", ""),
     ])
     func theKeyIsNamed(mistake: String, key: String) {
         let error = #expect(throws: TomlError.self) { try TomlParser.parse(mistake) }

@@ -1,7 +1,7 @@
 import Toml
 
 /// A policy file that has been read as TOML, and where in it everything stands.
-struct PolicySource {
+struct PolicySource: Equatable {
     /// The path of the file, or `built-in NAME`.
     let file: String
     let text: String
@@ -13,11 +13,12 @@ struct PolicySource {
         do {
             root = try TomlParser.parse(text)
         } catch {
+            let place = error.key.isEmpty ? "" : Self.shortened(error.key) + ": "
             throw PolicyError(
-                .config, "\(file):\(error.line): \(error.message)",
+                .config, Self.shortened("\(file):\(error.line): \(place)\(error.message)", to: 1_000),
                 detail: [
-                    "file": file, "line": String(error.line), "key": error.key, "bound": "TOML, each key once",
-                    "found": error.message,
+                    "file": file, "line": String(error.line), "key": Self.shortened(error.key),
+                    "bound": "TOML, each key once", "found": Self.shortened(error.message),
                 ])
         }
     }

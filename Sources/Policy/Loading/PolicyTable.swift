@@ -44,6 +44,12 @@ struct PolicyTable {
         return text
     }
 
+    func nonEmptyText(_ key: String) throws(PolicyError) -> String {
+        let text = try text(key)
+        guard !text.isEmpty else { throw failure(key, "is empty", bound: "a text", found: "") }
+        return text
+    }
+
     func quantity<Value: TextValue>(
         _ key: String, in range: ClosedRange<Value>, inherit: Value? = nil
     ) throws(PolicyError) -> Value {
@@ -64,6 +70,17 @@ struct PolicyTable {
         guard let value = found.integer else { throw wrongType(key, "an integer", found) }
         guard range.contains(value) else { throw outOfBounds(key, range, String(value)) }
         return value
+    }
+
+    /// Nil for the word `unlimited`.
+    func integerOrUnlimited(_ key: String, in range: ClosedRange<Int>) throws(PolicyError) -> Int? {
+        let accepted = "an integer, or the word unlimited"
+        guard let found = table[key], found.integer == nil else { return try integer(key, in: range) }
+        guard let text = found.string else { throw wrongType(key, accepted, found) }
+        guard text == "unlimited" else {
+            throw failure(key, "'\(text)' is not valid; accepted: \(accepted)", bound: accepted, found: text)
+        }
+        return nil
     }
 
     func flag(_ key: String, inherit: Bool? = nil) throws(PolicyError) -> Bool {

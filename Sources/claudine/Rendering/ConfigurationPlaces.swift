@@ -1,6 +1,7 @@
 import Agents
 import ArgumentParser
 import Foundation
+import Gateway
 import Policy
 import Store
 
@@ -61,5 +62,24 @@ struct Configuration {
     init(text: String, file: String) throws {
         settings = try OperatorConfiguration(text: text, file: file)
         agents = try AgentLibrary(configuration: text, file: file)
+        try Self.checkGateway(settings)
+    }
+
+    /// The spelling of what only the gateway understands.
+    private static func checkGateway(_ settings: OperatorConfiguration) throws(PolicyError) {
+        do throws(GatewayError) {
+            _ = try settings.upstream.map { text throws(GatewayError) in try UpstreamAddress.parse(text) }
+        } catch {
+            throw settings.refusal(
+                of: "gateway.upstream", error.message, bound: "http(s)://HOST[:PORT][/PATH]", found: "another text",
+                hint: error.hint)
+        }
+        do throws(GatewayError) {
+            _ = try CredentialSource.parse(settings.credential)
+        } catch {
+            throw settings.refusal(
+                of: "gateway.credential", error.message, bound: "auto, env:NAME or file:/PATH", found: "another text",
+                hint: error.hint)
+        }
     }
 }
