@@ -47,6 +47,30 @@ import Testing
         #expect(try Policy(canonicalJSON: policy.canonicalJSON()) == policy)
     }
 
+    /// Rows of a database that was written before there was the key.
+    @Test func aFrozenPolicyWithoutOnLostEndsAsItDidThen() throws {
+        var policy = try builtIn("strict")
+        let text = try policy.canonicalJSON()
+        let old = text.replacing("\"on_lost\":\"fail\",", with: "")
+        #expect(old != text)
+        #expect(try Policy(canonicalJSON: old) == policy)
+        policy.process.onLost = .retry
+        #expect(try Policy(canonicalJSON: policy.canonicalJSON()).process.onLost == .retry)
+        let unknown = text.replacing("\"on_lost\":\"fail\"", with: "\"on_lost\":\"again\"")
+        #expect(throws: PolicyError.self) { try Policy(canonicalJSON: unknown) }
+    }
+
+    @Test func everyBuiltInPolicyLetsWhatWasLostEnd() throws {
+        for name in PolicyLibrary.builtInNames { #expect(try builtIn(name).process.onLost == .fail) }
+        let order = PolicyOrder(host: .example(home: "/nowhere/u"))
+        let policies = try Policy.Process.OnLost.allCases.map { word in
+            try load(text("mine") + "[process]\non_lost = \"\(word.rawValue)\"\n")
+        }
+        #expect(order.standing(of: policies[0], to: policies[1]) == .stricter)
+        #expect(order.standing(of: policies[2], to: policies[1]) == .looser)
+        #expect(order.intersection(policies[2], policies[1]).process.onLost == .resume)
+    }
+
     @Test func aNameIsFoundAndAFileIsRead() throws {
         let path = try directory.write("mine.toml", text("mine"))
         #expect(try library.load("mine").source == .file(path))

@@ -47,6 +47,9 @@ import Testing
             replace: "nested_sandbox = false", with: "nested_sandbox = \"no\"", key: "process.nested_sandbox",
             bound: "true or false", found: "string"),
         Mistake(
+            replace: "on_lost = \"fail\"", with: "on_lost = \"again\"", key: "process.on_lost",
+            bound: "fail, resume, retry", found: "again"),
+        Mistake(
             replace: "processes = 512", with: "processes = 15", key: "limits.processes", bound: "16 to 4194304",
             found: "15"),
         Mistake(

@@ -23,7 +23,7 @@ struct RandomPolicies {
     }
 
     private mutating func change(_ policy: inout Policy) {
-        switch number(0...26) {
+        switch number(0...27) {
         case 0: policy.require = some(Layer.allCases.filter { $0 != .notification })
         case 1: policy.onMissing = OnMissing(refused: some(Layer.allCases.filter { $0 != .notification }))
         case 2: policy.process.wallTime = bound(TimeSpan(milliseconds: UInt64(number(1...9)) * 60_000))
@@ -53,6 +53,7 @@ struct RandomPolicies {
         case 25:
             policy.syscalls.profile = one(Policy.Syscalls.Profile.allCases)
             policy.syscalls.denied = one(Policy.Syscalls.Denied.allCases)
+        case 26: policy.process.onLost = one(Policy.Process.OnLost.allCases)
         default:
             let calls = ["socket", "ioctl", "ptrace", "bpf", "mount", "splice", "clone3", "vserver", "open", "getpmsg"]
             policy.syscalls.allow = some(calls)

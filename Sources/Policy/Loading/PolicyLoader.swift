@@ -87,7 +87,8 @@ struct PolicyLoader {
             linger: try table.quantity("linger", in: PolicyRange.grace, inherit: base?.linger),
             nice: try table.integer("nice", in: 0...19, inherit: base?.nice),
             oomScoreAdj: try table.integer("oom_score_adj", in: 0...1000, inherit: base?.oomScoreAdj),
-            nestedSandbox: try table.flag("nested_sandbox", inherit: base?.nestedSandbox))
+            nestedSandbox: try table.flag("nested_sandbox", inherit: base?.nestedSandbox),
+            onLost: try table.choice("on_lost", inherit: base?.onLost))
     }
 
     private func limits(_ root: PolicyTable, _ base: Policy.Limits?) throws(PolicyError) -> Policy.Limits {

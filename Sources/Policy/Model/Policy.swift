@@ -19,6 +19,15 @@ package struct Policy: Equatable, Sendable, Codable {
     package var landlock: Landlock
 
     package struct Process: Equatable, Sendable, Codable {
+        /// What becomes of a task whose supervisor, shepherd or machine was lost.
+        package enum OnLost: String, Sendable, Codable, CaseIterable {
+            /// It ends as `lost`.
+            case fail
+            /// The agent's own session goes on in a new attempt.
+            case resume
+            /// It runs again from the start, whatever it had already done.
+            case retry
+        }
         /// From exec to the stop ladder.
         package var wallTime: Bound<TimeSpan>
         /// Without a byte of output.
@@ -33,6 +42,7 @@ package struct Policy: Equatable, Sendable, Codable {
         package var oomScoreAdj: Int
         /// Whether the worker may make namespaces and mounts of its own.
         package var nestedSandbox: Bool
+        package var onLost: OnLost
     }
 
     package struct Limits: Equatable, Sendable, Codable {
@@ -187,6 +197,21 @@ package struct Policy: Equatable, Sendable, Codable {
         package var mode: Mode
         /// Below it, and with `landlock` in `require`, the task is refused.
         package var minAbi: Int
+    }
+}
+
+extension Policy.Process {
+    /// Attempts that were frozen before there was `on_lost` end as they did then.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        wallTime = try values.decode(Bound<TimeSpan>.self, forKey: .wallTime)
+        idleTime = try values.decode(Bound<TimeSpan>.self, forKey: .idleTime)
+        killGrace = try values.decode(TimeSpan.self, forKey: .killGrace)
+        linger = try values.decode(TimeSpan.self, forKey: .linger)
+        nice = try values.decode(Int.self, forKey: .nice)
+        oomScoreAdj = try values.decode(Int.self, forKey: .oomScoreAdj)
+        nestedSandbox = try values.decode(Bool.self, forKey: .nestedSandbox)
+        onLost = try values.decodeIfPresent(OnLost.self, forKey: .onLost) ?? .fail
     }
 }
 

@@ -78,6 +78,14 @@ extension PolicyField {
                 values: "boolean", meaning: "whether the agent may make namespaces and mounts of its own",
                 mechanism: "the filter of system calls, `user.max_user_namespaces`, Landlock's file rules",
                 failure: "EPERM", stricter: "`false`")),
+        PolicyField(
+            "process.on_lost", \.process.onLost, .chain, FieldText.word,
+            FieldNotes(
+                values: "`fail`, `resume`, `retry`",
+                meaning:
+                    "what becomes of a task whose supervisor, shepherd or machine was lost: it ends, the agent's session goes on in a new attempt, or it runs again from the start",
+                mechanism: "recovery, once nothing of the lost attempt is alive",
+                failure: "`lost.supervisor`, `lost.shepherd`, `lost.reboot`", stricter: "the earlier")),
     ]
 
     static let limits = [
@@ -121,7 +129,7 @@ extension PolicyField {
             "limits.disk", \.limits.disk, .lessIsStricter, FieldText.quoted,
             FieldNotes(
                 values: "1M…, `unlimited`", meaning: "what the workspace and the private home may grow by on disk",
-                mechanism: "the shepherd measures", failure: "`limit.disk`", stricter: "less")),
+                mechanism: "the supervisor looks four times a second", failure: "`limit.disk`", stricter: "less")),
         PolicyField(
             "limits.locked_memory", \.limits.lockedMemory, .lessIsStricter, FieldText.quoted,
             FieldNotes(
