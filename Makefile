@@ -32,6 +32,8 @@ install: release ## install into PREFIX (default /usr/local)
 	install -D -m 755 .build/release/claudine "$(DESTDIR)$(PREFIX)/bin/claudine"
 	install -D -m 755 .build/release/claudine-shepherd "$(DESTDIR)$(PREFIX)/libexec/claudine/claudine-shepherd"
 	install -D -m 755 .build/release/claudine-battery "$(DESTDIR)$(PREFIX)/libexec/claudine/claudine-battery"
+	install -D -m 644 docs/claudine.service "$(DESTDIR)$(PREFIX)/lib/systemd/user/claudine.service"
+	sed -i 's|^ExecStart=.*|ExecStart=$(abspath $(PREFIX))/bin/claudine serve|' "$(DESTDIR)$(PREFIX)/lib/systemd/user/claudine.service"
 
 test: deps lint unit integration ## everything a merge must pass
 

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """Checks the documentation: every link leads somewhere, every path in backticks exists, every guarantee names its tests, and the
-tables that the program prints are what it prints (`--write` puts them in)."""
+tables that the program prints are what it prints (`--write` puts them in). The systemd unit says what it has to, and systemd agrees."""
 
 from __future__ import annotations
 
+import configparser
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from harness.binaries import built
@@ -46,6 +49,35 @@ def generated(page: Path, command: list[str | Path], write: bool) -> list[str]:
     return [f"{page.relative_to(REPOSITORY)}: the part '{name}' is stale; {Path(__file__).name} --write" for name in stale]
 
 
+UNIT = REPOSITORY / "docs" / "claudine.service"
+#: What the daemon relies on.
+UNIT_SAYS = {
+    "Type": "exec", "ExecStart": "%h/.local/bin/claudine serve", "KillMode": "mixed", "Delegate": "yes", "OOMPolicy": "continue",
+    "Restart": "on-failure", "RestartPreventExitStatus": "75 78", "TimeoutStopSec": "11min",
+}
+
+
+def unit_problems() -> list[str]:
+    """What is wrong with the unit: by our own reading, and by that of systemd where there is one."""
+    parsed = configparser.ConfigParser(interpolation=None)
+    parsed.optionxform = lambda name: name  # type: ignore[assignment,method-assign]
+    parsed.read_string(UNIT.read_text())
+    service = dict(parsed["Service"])
+    found = [f"docs/{UNIT.name}: {key}={service.get(key)}, not {value}" for key, value in UNIT_SAYS.items() if service.get(key) != value]
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        return found
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / UNIT.name
+        copy.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={built() / 'claudine'}", UNIT.read_text(), flags=re.MULTILINE))
+        done = subprocess.run(
+            [analyze, "verify", "--user", str(copy)], env={"HOME": place, "XDG_RUNTIME_DIR": place}, capture_output=True, text=True, check=False)
+    # A machine that systemd cannot look at, as some containers are, tells nothing about the unit.
+    if "Failed to initialize manager" in done.stderr:
+        return found
+    return found + [f"docs/{UNIT.name}: systemd says: {line}" for line in (done.stderr.splitlines() or [f"exit {done.returncode}"] * bool(done.returncode))]
+
+
 def main() -> None:
     documents = [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").glob("**/*.md"))]
     found = [problem for document in documents for problem in problems(document)]
@@ -55,6 +87,7 @@ def main() -> None:
             found.append(f"docs/guarantees.md: G{number} names no test")
     for page, command in (("policies.md", "policy"), ("configuration.md", "config")):
         found += generated(REPOSITORY / "docs" / page, [built() / "claudine", command, "reference"], "--write" in sys.argv[1:])
+    found += unit_problems()
     for problem in found:
         print(f"FAIL docs: {problem}")
     print(f"docs: {len(documents)} documents, {len(found)} problems")
