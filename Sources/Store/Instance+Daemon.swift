@@ -54,7 +54,7 @@ extension Store {
                 try Int.fetchOne(
                     db,
                     sql: """
-                        SELECT (SELECT count(*) FROM task WHERE state IN ('queued', 'blocked') AND owner IS NULL)
+                        SELECT (SELECT count(*) FROM task WHERE \(Database.isWaiting) AND owner IS NULL)
                             + (SELECT count(*) FROM attempt WHERE ended_at IS NULL AND instance_id = ?)
                         """, arguments: [instance.id.text]) ?? 0
             guard work == 0 || evenWithQueue else { return false }

@@ -75,3 +75,12 @@ extension Store {
         try conclude(claim, .again(Ending(reason), Again(reason, counted: false)))
     }
 }
+
+/// A process that runs tasks, and lives as long as this value.
+final class LivingInstance {
+    private let instance: Instance
+
+    init(_ store: Store) throws { instance = try store.registerInstance() }
+
+    var identity: InstanceIdentity { instance.identity }
+}

@@ -58,7 +58,7 @@ extension Store {
                         WHERE state = 'queued' AND clock_boot = ?1 AND not_before_boottime > ?2
                         UNION ALL
                         SELECT min(queue_deadline_boottime) FROM task
-                        WHERE state IN ('queued', 'blocked') AND clock_boot = ?1
+                        WHERE \(Database.isWaiting) AND clock_boot = ?1
                     )
                     """, arguments: [bootID, boottimeNanoseconds()])
         }

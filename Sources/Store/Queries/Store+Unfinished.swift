@@ -24,8 +24,8 @@ extension Store {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT attempt.*, task.stop_reason_json AS latched, task.stop_force FROM attempt
-                    JOIN task ON task.id = attempt.task_id WHERE attempt.ended_at IS NULL ORDER BY fence
+                    SELECT attempt.*, task.stop_reason_json AS latched, task.stop_force
+                    FROM attempt INDEXED BY attempt_one_live JOIN task ON task.id = attempt.task_id WHERE attempt.ended_at IS NULL ORDER BY fence
                     """
             ).map(UnfinishedAttempt.init(row:))
         }

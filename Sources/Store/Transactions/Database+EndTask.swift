@@ -48,13 +48,15 @@ extension Database {
         }
     }
 
-    /// How many of the tasks that `id` waits for have not ended.
+    /// How many of the tasks that `id` waits for have not ended, or not well enough: in one cascade several may have ended already
+    /// when the first is looked at.
     func openDependencies(of id: TaskID) throws -> Int {
         try Int.fetchOne(
             self,
             sql: """
                 SELECT count(*) FROM dependency JOIN task AS needed ON needed.number = dependency.needs
-                WHERE dependency.task = (SELECT number FROM task WHERE id = ?) AND needed.ended_at IS NULL
+                WHERE dependency.task = (SELECT number FROM task WHERE id = ?)
+                    AND (needed.ended_at IS NULL OR NOT dependency.any_end AND needed.state <> 'succeeded')
                 """, arguments: [id.text]) ?? 0
     }
 }

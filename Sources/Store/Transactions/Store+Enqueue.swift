@@ -142,14 +142,17 @@ extension Database {
         try log(.taskCreated, id, at: moment, .object(data))
     }
 
-    /// The new task's place: time and handicap, but never before one of its own class that still waits, whatever the clock has
-    /// been set to meanwhile.
+    /// The new task's place: time and handicap.
+    ///
+    /// Whoever has one in the future, from before the clock was set back, moves to where a new one of its class would be: among
+    /// equals the older goes first, and nobody waits until the clock is again where it was.
     private func rank(_ priority: Priority, at moment: Moment) throws -> Int64 {
-        let last =
-            try Int64.fetchOne(
-                self, sql: "SELECT max(rank) FROM task WHERE state IN ('queued', 'blocked') AND priority = ?",
-                arguments: [priority.rawValue]) ?? .min
-        return max(moment.wall.milliseconds + priority.handicap, last)
+        for other in Priority.allCases {
+            try execute(
+                sql: "UPDATE task SET rank = :place WHERE \(Self.isWaiting) AND priority = :class AND rank > :place",
+                arguments: ["place": moment.wall.milliseconds + other.handicap, "class": other.rawValue])
+        }
+        return moment.wall.milliseconds + priority.handicap
     }
 
     fileprivate func insert(_ needs: [Dependency], of id: TaskID) throws {
@@ -191,9 +194,11 @@ extension Database {
             .flatMap(TaskID.init)
     }
 
+    /// Of a task that waits for its turn or for others; said so that the index of those that have not ended serves it.
+    static let isWaiting = "(state IN ('queued', 'blocked') AND ended_at IS NULL)"
+
     func waitingTasks() throws -> Int {
-        try Int.fetchOne(
-            self, sql: "SELECT count(*) FROM task WHERE state IN ('queued', 'blocked') AND ended_at IS NULL") ?? 0
+        try Int.fetchOne(self, sql: "SELECT count(*) FROM task WHERE \(Self.isWaiting)") ?? 0
     }
 
     /// Slots in use: a slot is an attempt that has not ended, so that a tree that cannot be emptied keeps its own.

@@ -5,7 +5,7 @@ extension Store {
     package func expireQueued() throws(StoreError) -> [TaskID] {
         let bootID = try Host.bootID()
         let query = """
-            SELECT id FROM task WHERE state IN ('queued', 'blocked')
+            SELECT id FROM task WHERE \(Database.isWaiting)
                 AND clock_boot = ? AND queue_deadline_boottime <= ? ORDER BY number
             """
         let arguments: StatementArguments = [bootID, boottimeNanoseconds()]
@@ -23,7 +23,10 @@ extension Store {
     package func endOrphaned() throws(StoreError) -> [TaskID] {
         let owned = try read { db in
             try Row.fetchAll(
-                db, sql: "SELECT id, owner FROM task WHERE state IN ('queued', 'blocked') AND owner IS NOT NULL"
+                db,
+                sql: """
+                    SELECT id, owner FROM task WHERE \(Database.isWaiting) AND owner IS NOT NULL ORDER BY number
+                    """
             )
             .map { (try $0.decode(String.self, forColumn: "id"), try $0.decode(String.self, forColumn: "owner")) }
         }
@@ -55,12 +58,14 @@ extension Store {
                     UPDATE task SET clock_boot = :boot,
                         not_before_boottime = :now + 1000000 * min(max(not_before - :wall, 0), :longest),
                         queue_deadline_boottime = :now + 1000000 * min(max(queue_deadline - :wall, 0),
-                            queue_deadline - created_at)
+                            queue_deadline - created_at, :most)
                     WHERE clock_boot IS NOT NULL AND clock_boot <> :boot AND ended_at IS NULL
                     """,
                 arguments: [
                     "boot": bootID, "now": moment.boottime, "wall": moment.wall.milliseconds,
                     "longest": Again.longestDelayMs,
+                    // As many as the clock can still count.
+                    "most": (Int64.max - moment.boottime) / 1_000_000,
                 ])
         }
     }
