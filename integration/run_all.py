@@ -35,6 +35,7 @@ SUITES = [
     Entry("badinput"),
     Entry("database"),
     Entry("configuration"),
+    Entry("powerloss"),
     Entry("policies"),
     Entry("hostile"),
     Entry("policytest", ("--as", "user") if os.geteuid() == 0 else ()),

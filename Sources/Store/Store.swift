@@ -1,5 +1,6 @@
 import GRDB
 import Glibc
+import Synchronization
 
 /// The one place where tasks are known: an SQLite database that every process of this user opens for itself.
 ///
@@ -15,12 +16,20 @@ package final class Store: Sendable {
     private let bell: DoorbellFile
 
     private let use: DirectoryUse
+    private let file: FileIdentity
+    private let bootID: String
+    private let hasWritten = Atomic(false)
 
-    private init(paths: StatePaths, database: DatabaseQueue, bell: DoorbellFile, use: DirectoryUse) {
+    private init(
+        paths: StatePaths, database: DatabaseQueue, bell: DoorbellFile, use: DirectoryUse, file: FileIdentity,
+        bootID: String
+    ) {
         self.paths = paths
         self.database = database
         self.bell = bell
         self.use = use
+        self.file = file
+        self.bootID = bootID
     }
 
     deinit {
@@ -41,7 +50,10 @@ package final class Store: Sendable {
             // The header may be behind the log, so SQLite has the last word.
             let version = try version(of: database, paths)
             if !isCurrent || version < Schema.version { try migrate(database, paths) }
-            return Store(paths: paths, database: database, bell: try DoorbellFile(paths), use: use)
+            guard let file = FileIdentity(of: paths.database) else { throw StoreError.moved(paths.database) }
+            return Store(
+                paths: paths, database: database, bell: try DoorbellFile(paths), use: use, file: file,
+                bootID: try Host.bootID())
         }
     }
 
@@ -56,27 +68,50 @@ extension Store {
     func write<Value>(
         _ durability: Durability, _ body: (Database) throws -> Value
     ) throws(StoreError) -> Value {
+        try checkPlace()
         let value: Value
         do {
             value = try database.writeWithoutTransaction { db in
-                try db.execute(literal: "PRAGMA synchronous = \(sql: durability.rawValue)")
-                var result: Value?
-                try db.inTransaction(.immediate) {
-                    result = try body(db)
-                    return .commit
+                do {
+                    return try commit(db, durability, body)
+                } catch let error as DatabaseError where error.resultCode == .SQLITE_IOERR {
+                    // A commit that could not be synced is rolled back here, but it stands in the log, and whoever reads that through
+                    // next would find it there. Any page written now takes its place; the first error is the one that counts.
+                    try? db.execute(literal: "PRAGMA user_version = \(sql: String(Schema.version))")
+                    throw error
                 }
-                guard let result else { throw StoreError(.io, "A transaction ended without a result.") }
-                return result
             }
         } catch {
             throw StoreError(error, path: paths.database)
         }
+        hasWritten.store(true, ordering: .relaxed)
         bell.ring()
         return value
     }
 
+    private func commit<Value>(
+        _ db: Database, _ durability: Durability, _ body: (Database) throws -> Value
+    ) throws -> Value {
+        try db.execute(literal: "PRAGMA synchronous = \(sql: durability.rawValue)")
+        var result: Value?
+        try db.inTransaction(.immediate) {
+            if !hasWritten.load(ordering: .relaxed) { try db.leaveGapBehindLostEvents(bootID: bootID) }
+            result = try body(db)
+            return .commit
+        }
+        guard let result else { throw StoreError(.io, "A transaction ended without a result.") }
+        return result
+    }
+
+    /// What is open may have been deleted, replaced or moved: then nobody would ever find what is written there, or hear of what
+    /// others write.
+    private func checkPlace() throws(StoreError) {
+        guard FileIdentity(of: paths.database) == file else { throw StoreError.moved(paths.database) }
+    }
+
     /// Runs `body` on one consistent state of the database.
     func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+        try checkPlace()
         do {
             return try database.unsafeRead { db in
                 var result: Value?
@@ -186,6 +221,7 @@ extension Store {
                     if current < Schema.version { try Schema.migrate(db, from: current) }
                     return .commit
                 }
+                try StateDirectory.syncNames(paths)
             }
         } catch {
             throw StoreError(error, path: paths.database)

@@ -15,6 +15,8 @@ package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case readOnly = "store.readOnly"
         case full = "store.full"
         case busy = "store.busy"
+        /// It is not any more where it was opened.
+        case moved = "store.moved"
         /// Any other failure of the file system.
         case io = "store.io"
         /// A value that cannot be stored.
@@ -75,8 +77,16 @@ extension StoreError {
         case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHORT_READ:
             self.init(.corrupt, "The database \(path) is truncated.", hint: Self.moveAway)
         default:
-            self.init(.io, "The database \(path) failed: \(error.message ?? "\(error.resultCode)").")
+            self.init(
+                .io, "The database \(path) failed: \(error.message ?? "\(error.resultCode)").",
+                hint: "The kernel's log (dmesg) may say what is wrong with the disk.")
         }
+    }
+
+    static func moved(_ path: String) -> StoreError {
+        StoreError(
+            .moved, "The database \(path) was moved, replaced or deleted while it was in use.",
+            hint: "Move it back, or give its new place with --state-dir; what was recorded until then is in it.")
     }
 
     static let moveAway =

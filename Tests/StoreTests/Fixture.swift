@@ -42,9 +42,9 @@ final class Fixture: Sendable {
     }
 }
 
-func identity() throws -> InstanceIdentity {
+func identity(bootID: String? = nil) throws -> InstanceIdentity {
     InstanceIdentity(
-        id: .random(), host: "h", bootID: try Host.bootID(), process: ProcessIdentity(pid: 1, startTime: 1),
+        id: .random(), host: "h", bootID: try bootID ?? Host.bootID(), process: ProcessIdentity(pid: 1, startTime: 1),
         registeredAt: .now())
 }
 

@@ -10,12 +10,13 @@ struct RecordJSONTests {
     }
 
     @Test func aFinishedTaskIsTheContractsObject() throws {
-        let store = try Fixture().open()
+        let fixture = try Fixture()
+        let store = try fixture.open()
         var spec = TaskSpec(agent: "claude", prompt: "say \"hi\" / ü", workspace: "/w", policy: "strict")
         spec.name = "n"
         spec.labels = ["a", "b"]
         spec.retryOf = id
-        let claim = try store.enqueueAndClaim(spec, id: id, frozen: Fixture().frozen, instance: identity())
+        let claim = try store.enqueueAndClaim(spec, id: id, frozen: fixture.frozen, instance: identity())
         #expect(try store.arm(claim, shepherd: ProcessIdentity(pid: 1, startTime: 2)) == .armed)
         #expect(try store.started(claim, child: ProcessIdentity(pid: 3, startTime: 4), receipt: ["capEff": "0"]))
         var ending = Ending(Reason(.limitMemory, "Too much.", detail: ["limitBytes": 5]))

@@ -7,17 +7,11 @@ import Synchronization
 /// POSIX locks belong to the process: closing any descriptor of a file drops all of them, SQLite's too
 /// (https://www.sqlite.org/howtocorrupt.html, 2.2).
 final class DirectoryUse: Sendable {
-    /// The directory itself, whatever its path is called.
-    private struct Key: Hashable {
-        let device: dev_t
-        let inode: ino_t
-    }
+    private static let counts = Mutex<[FileIdentity: Int]>([:])
 
-    private static let counts = Mutex<[Key: Int]>([:])
+    private let key: FileIdentity
 
-    private let key: Key
-
-    private init(key: Key) {
+    private init(key: FileIdentity) {
         self.key = key
     }
 
@@ -26,11 +20,9 @@ final class DirectoryUse: Sendable {
     static func opening<Value: Sendable>(
         _ paths: StatePaths, _ body: (DirectoryUse, _ isFirst: Bool) throws(StoreError) -> Value
     ) throws(StoreError) -> Value {
-        var status = stat()
-        guard stat(paths.directory, &status) == 0 else {
+        guard let key = FileIdentity(of: paths.directory) else {
             throw StateDirectory.failure(errno, creating: paths.directory)
         }
-        let key = Key(device: status.st_dev, inode: status.st_ino)
         return try gate.withLock { (_) throws(StoreError) in
             let isFirst = counts.withLock { counts in
                 counts[key, default: 0] += 1

@@ -21,6 +21,25 @@ enum StateDirectory {
         throw failure(errno, creating: path)
     }
 
+    /// Makes the names that lead to the database last, as far up as this user may look: syncing a file does not sync the entry that
+    /// it is found by (fsync(2)), and a database that cannot be found is lost with all it promised.
+    static func syncNames(_ paths: StatePaths) throws(StoreError) {
+        var directory = open(paths.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw failure(errno, creating: paths.directory) }
+        defer { if directory >= 0 { close(directory) } }
+        var below: FileIdentity?
+        while directory >= 0, let here = FileIdentity(directory), here != below {
+            // Not every file system has anything to sync there (EINVAL); what has, and fails, must not go unnoticed.
+            guard fsync(directory) == 0 || errno == EINVAL || errno == EROFS else {
+                throw failure(errno, creating: paths.directory)
+            }
+            // By the directory itself: a path may lead through symlinks, whose targets' names count as well.
+            let above = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            close(directory)
+            (directory, below) = (above, here)
+        }
+    }
+
     private static func check(_ path: String) throws(StoreError) {
         // Following symlinks on purpose: what counts is where the state really lies.
         var status = stat()
