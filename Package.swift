@@ -32,6 +32,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -87,6 +88,7 @@ let package = Package(
             name: "Supervision",
             dependencies: [
                 "CCage", "Polling", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents", "Gateway",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -104,5 +106,9 @@ let package = Package(
         .testTarget(name: "OutputLogTests", dependencies: ["OutputLog"], swiftSettings: strict),
         .testTarget(name: "AgentsTests", dependencies: ["Agents"], swiftSettings: strict),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway"], swiftSettings: strict),
+        .testTarget(
+            name: "SupervisionTests",
+            dependencies: ["Supervision", "Store", "Policy", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
     ]
 )

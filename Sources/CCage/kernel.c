@@ -30,6 +30,10 @@ int cage_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
     return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
+int cage_spawn_in(posix_spawn_file_actions_t *actions, const char *directory) {
+    return posix_spawn_file_actions_addchdir_np(actions, directory);
+}
+
 int cage_pipe_size(int fd, int bytes) {
     int size = fcntl(fd, F_SETPIPE_SZ, bytes);
     return size > 0 ? size : fcntl(fd, F_GETPIPE_SZ);

@@ -50,13 +50,7 @@ extension Store {
     /// counts on it.
     package func leave(_ instance: InstanceIdentity, evenWithQueue: Bool = false) throws(StoreError) -> Bool {
         try write(.normal) { db in
-            let work =
-                try Int.fetchOne(
-                    db,
-                    sql: """
-                        SELECT (SELECT count(*) FROM task WHERE \(Database.isWaiting) AND owner IS NULL)
-                            + (SELECT count(*) FROM attempt WHERE ended_at IS NULL AND instance_id = ?)
-                        """, arguments: [instance.id.text]) ?? 0
+            let work = try db.work(for: instance)
             guard work == 0 || evenWithQueue else { return false }
             try db.execute(sql: "UPDATE instance SET leaving = 1 WHERE id = ?", arguments: [instance.id.text])
             return true

@@ -6,65 +6,109 @@ import Policy
 import ShepherdProtocol
 package import Store
 
-/// Ends what nobody runs any more: attempts whose supervisor is dead, once nothing of them is alive.
+/// Brings the store in line with what is really alive: ends or requeues what nobody runs any more, once nothing of it is alive.
 ///
 /// Repeatable and interruptible at every step; locks and receipts decide, never a stored pid. An attempt whose shepherd still
 /// holds its lock is left alone: it is on its way down and will be found again.
 package enum Recovery {
-    /// - Returns: how many attempts were ended.
-    package static func sweep(_ store: Store) async throws(StoreError) -> Int {
-        var ended = 0
-        for attempt in try store.unfinishedAttempts() where try !store.isAlive(attempt.instance) {
-            if try await recover(attempt, store) { ended += 1 }
-        }
-        // A dead instance without anything unfinished is only a row and two files.
-        if ended > 0 { _ = try store.forgetDeadInstances() }
-        return ended
+    /// What one pass found and did.
+    package struct Report: Sendable {
+        package var ended = 0
+        package var requeued = 0
+        /// Attempts of dead instances whose shepherds are still on their way down, or whose processes do not end.
+        package var pending: [UnfinishedAttempt] = []
+        /// What could not be looked at, and why.
+        package var failed: [(task: TaskID, error: StoreError)] = []
+
+        package var isComplete: Bool { pending.isEmpty && failed.isEmpty }
     }
 
-    private static func recover(_ attempt: UnfinishedAttempt, _ store: Store) async throws(StoreError) -> Bool {
+    /// One pass over everything; throws only where the store itself cannot be read.
+    package static func pass(_ store: Store) async throws(StoreError) -> Report {
+        var report = Report()
+        try store.rebaseClocks()
+        for attempt in try store.unfinishedAttempts() {
+            do throws(StoreError) {
+                guard try !store.isAlive(attempt.instance) else { continue }
+                switch try await recover(attempt, store) {
+                case .ended: report.ended += 1
+                case .requeued: report.requeued += 1
+                // Another process was quicker.
+                case .stale: break
+                case nil: report.pending.append(attempt)
+                }
+            } catch {
+                report.failed.append((attempt.claim.taskID, error))
+            }
+        }
+        report.ended += try store.endOrphaned().count
+        report.ended += try store.expireQueued().count
+        // A dead instance without anything unfinished is only a row and two files.
+        if report.ended + report.requeued > 0 { _ = try store.forgetDeadInstances() }
+        return report
+    }
+
+    /// - Returns: nil while something of it is alive.
+    private static func recover(_ attempt: UnfinishedAttempt, _ store: Store) async throws(StoreError) -> EndResult? {
         let claim = attempt.claim
         let directory = store.paths.attempt(claim.taskID, claim.attempt)
-        // Processes of an earlier boot are gone, and their numbers belong to others.
-        guard try attempt.bootID == Host.bootID() else {
-            return try store.end(claim, Ending(Reason(.lostReboot)))
+        let isEarlierBoot = try attempt.bootID != Host.bootID()
+        // Processes of an earlier boot, or of another machine, are not here, and their numbers belong to others.
+        if !isEarlierBoot {
+            guard try !FileLock.isHeld("\(directory)/alive.lock") else {
+                // It has seen its supervisor's end and is on its way down, unless somebody has stopped it.
+                signal(attempt.shepherd, SIGCONT)
+                return nil
+            }
+            let cgroups = attempt.frozen.cgroups ?? []
+            let swept = await Background.run { () -> Bool in
+                for path in cgroups { Cgroups.end(path) }
+                return NonceSweep.end(nonce: claim.nonce) != nil
+            }
+            guard swept else {
+                _ = try store.stuck(claim, processes: NonceSweep.processes(with: claim.nonce).count)
+                return nil
+            }
         }
-        guard try !FileLock.isHeld("\(directory)/alive.lock") else {
-            // It has seen its supervisor's end and is on its way down, unless somebody has stopped it.
-            wake(attempt.shepherd)
-            return false
-        }
-        let cgroups = attempt.frozen.cgroups ?? []
-        let swept = await Background.run { () -> Bool in
-            for path in cgroups { Cgroups.end(path) }
-            return NonceSweep.end(nonce: claim.nonce) != nil
-        }
-        guard swept else { return false }
-        return try store.end(claim, ending(of: attempt, directory))
+        return try store.conclude(claim, verdict(attempt, directory, isEarlierBoot, store))
     }
 
-    /// SIGCONT, if the process is still the one that was armed: between opening the pidfd and the signal its number cannot change
-    /// hands.
-    private static func wake(_ shepherd: ProcessIdentity?) {
+    /// Nanoseconds that a shepherd may take from its supervisor's end to its own: its policy's grace, and the wait for the kill.
+    package static func longestEnd(of attempt: UnfinishedAttempt) -> Int64 {
+        guard let policy = try? Policy(canonicalJSON: attempt.frozen.policyJSON) else { return 0 }
+        let clocks = policy.clocks
+        return Int64(clamping: max(clocks.grace, clocks.orphanGrace).addingClamped(clocks.killWait))
+    }
+
+    /// Ends a shepherd that holds on to its lock long after it saw its supervisor's end; what it holds dies with it.
+    package static func end(_ attempt: UnfinishedAttempt) { signal(attempt.shepherd, SIGKILL) }
+
+    /// If the process is still the one that was armed: between opening the pidfd and the signal its number cannot change hands.
+    private static func signal(_ shepherd: ProcessIdentity?, _ number: Int32) {
         guard let shepherd else { return }
         let pidfd = cage_pidfd_open(shepherd.pid)
         guard pidfd >= 0 else { return }
         defer { close(pidfd) }
         guard Host.startTime(of: shepherd.pid) == shepherd.startTime else { return }
-        _ = cage_pidfd_signal(pidfd, SIGCONT, false)
+        _ = cage_pidfd_signal(pidfd, number, false)
     }
 
     /// The receipt's facts by the same rules as a live supervisor's; without one all that is known is that it was lost.
-    private static func ending(of attempt: UnfinishedAttempt, _ directory: String) -> Ending {
-        var facts = AttemptFacts()
-        facts.lost = Reason(.lostSupervisor)
-        facts.stop = attempt.stop
+    private static func verdict(
+        _ attempt: UnfinishedAttempt, _ directory: String, _ isEarlierBoot: Bool, _ store: Store
+    ) throws(StoreError) -> Verdict {
         let receipt = Receipt.read(directory, claim: attempt.claim)
+        // A claim that was never armed sent no START; an armed one whose receipt says so provably started nothing.
+        let neverRan = attempt.state == .claimed || receipt?.phase == .armed
+        var facts = AttemptFacts()
+        facts.lost = Reason(isEarlierBoot ? .lostReboot : .lostSupervisor)
+        facts.stop = attempt.stop
         facts.exit = receipt?.exit
         facts.empty = receipt?.empty ?? Receipt.outputOnly(directory)
-        guard let policy = try? Policy(canonicalJSON: attempt.frozen.policyJSON) else {
-            return Ending(Reason(.lostSupervisor))
-        }
+        // Before a loss of power the last that was heard may stand in the row alone.
+        guard let policy = try? Policy(canonicalJSON: attempt.frozen.policyJSON),
+            let spec = try store.spec(attempt.claim.taskID)
+        else { return .final(Ending(Reason(.lostSupervisor))) }
         facts.isAgent = attempt.frozen.resultFormat == AgentDefinition.ResultFormat.claudeStreamJSON.rawValue
         let summary = transcript(directory)
         facts.summary = facts.isAgent ? summary : nil
@@ -74,7 +118,12 @@ package enum Recovery {
             ending.sessionId = summary?.sessionID
             ending.result = summary?.result.map { AgentResult(text: $0.text, isError: $0.isError) }
         }
-        return ending
+        // What a foreground run had asked for itself is over with it.
+        guard attempt.owner == nil else { return .final(ending) }
+        let rule = RetryRule(
+            spec: spec, onLost: policy.process.onLost, history: try store.history(attempt.claim.taskID),
+            patience: RetryRule.daemonPatience)
+        return rule.verdict(on: ending, neverRan ? .neverRan : .ran)
     }
 
     private static func transcript(_ directory: String) -> AgentSummary? {

@@ -15,11 +15,12 @@ struct Claudine: AsyncParsableCommand {
             CommandGroup(
                 name: "Tasks:",
                 subcommands: [
-                    Run.self, Resume.self, List.self, Status.self, Logs.self, Wait.self, Cancel.self, Remove.self,
-                    Events.self,
+                    Run.self, Retry.self, Resume.self, List.self, Status.self, Logs.self, Wait.self, Cancel.self,
+                    Remove.self, Events.self,
                 ]),
             CommandGroup(
-                name: "Setup:", subcommands: [Doctor.self, PolicyCommand.self, AgentCommand.self, ConfigCommand.self]),
+                name: "Setup:",
+                subcommands: [Serve.self, Doctor.self, PolicyCommand.self, AgentCommand.self, ConfigCommand.self]),
             CommandGroup(name: "About:", subcommands: [VersionCommand.self, Completions.self]),
         ]
     )

@@ -117,7 +117,7 @@ extension LifeTests {
     @Test func anAttemptThatNeverRanDoesNotCount() throws {
         let who = try identity()
         let first = try store.enqueueAndClaim(fixture.spec(), frozen: fixture.frozen, instance: who)
-        #expect(try store.requeue(first, Reason(.lostShepherd)) == .requeued)
+        #expect(try store.requeue(first, Reason(.lostShepherd)) == .requeued(.lostShepherd))
         #expect(try store.record(first.taskID)?.state == .queued)
         // It belongs to whoever asked for it.
         #expect(try store.claim(first.taskID, frozen: fixture.frozen, instance: identity()) == nil)
@@ -134,7 +134,7 @@ extension LifeTests {
         #expect(try store.requestStop(claim.taskID, by: .user) == .recorded)
         let request = StopRequest(reason: StopOrigin.user.reason, force: false)
         #expect(try store.arm(claim, shepherd: fixture.shepherd) == .stopRequested(request))
-        #expect(try store.requeue(claim, Reason(.lostShepherd)) == .ended(.cancelled))
+        #expect(try store.requeue(claim, Reason(.lostShepherd)) == .ended(.cancelled, .cancelledUser))
         #expect(try store.record(claim.taskID)?.exitCode == 143)
     }
 

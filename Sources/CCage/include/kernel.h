@@ -67,6 +67,8 @@ void cage_trim_memory(void);
 char *cage_title(size_t *size);
 // posix_spawn_file_actions_addclosefrom_np (glibc 2.34).
 int cage_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+// posix_spawn_file_actions_addchdir_np (glibc 2.29).
+int cage_spawn_in(posix_spawn_file_actions_t *actions, const char *directory);
 // Bytes that the tmpfs mounted at a directory holds, 0 where another file system is there, -1 where it cannot be looked at.
 int64_t cage_tmpfs_used(int directory, const char *path);
 // Takes one call from a filter's listener (seccomp_unotify(2)) and answers it with EPERM. Returns 1 with *call and *process (in

@@ -3,7 +3,7 @@ import Glibc
 /// `[queue]` of config.toml: how much waits, how much runs, and how long ended tasks are kept.
 package struct QueueConfiguration: Equatable, Sendable {
     /// Attempts at a time, those of every instance on one state directory together; 1…256.
-    package var maxRunning = Self.processors
+    package var maxRunning = Self.slots
     /// Tasks that are queued or blocked; 1…100000. One more is refused.
     package var maxLength = 1_000
     /// How long a task is kept after its end, at least a minute; then its record and its files are removed.
@@ -15,8 +15,8 @@ package struct QueueConfiguration: Equatable, Sendable {
     static let length = 1...100_000
     static let keeping = Bound.limited(TimeSpan(milliseconds: 60_000))...Bound<TimeSpan>.unlimited
 
-    /// One task for each processor that is online; two where there is one, for agents mostly wait for the network.
-    private static var processors: Int {
-        min(max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))), running.upperBound)
+    /// Agents mostly wait for the network. What the machine can carry of those that the daemon starts is decided by `[admission]`.
+    private static var slots: Int {
+        min(max(16, 4 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), running.upperBound)
     }
 }

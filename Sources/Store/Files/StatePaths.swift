@@ -15,6 +15,8 @@ package struct StatePaths: Hashable, Sendable {
     package var migrationLock: String { "\(directory)/migration.lock" }
     /// Held by the one daemon of this state directory.
     package var daemonLock: String { "\(directory)/lock" }
+    /// What a daemon that was started on demand has to say.
+    package var serveLog: String { "\(directory)/serve.log" }
     package var instances: String { "\(directory)/instances" }
     package var attempts: String { "\(directory)/attempts" }
 

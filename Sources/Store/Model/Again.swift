@@ -27,8 +27,9 @@ package enum Verdict: Equatable, Sendable {
 
 /// What came of the wish to end an attempt.
 package enum EndResult: Equatable, Sendable {
-    case ended(TaskState)
-    case requeued
+    case ended(TaskState, ReasonCode?)
+    /// There will be another, for this reason.
+    case requeued(ReasonCode)
     /// Somebody else has ended it, or the claim is none.
     case stale
 }

@@ -64,6 +64,16 @@ extension Store {
         }
     }
 
+    /// Whether only a daemon can bring it to an end.
+    package func waitsForDaemon(_ id: TaskID) throws(StoreError) -> Bool {
+        try read { db in
+            try Int.fetchOne(
+                db,
+                sql: "SELECT 1 FROM task WHERE id = ? AND owner IS NULL AND state IN ('queued', 'blocked')",
+                arguments: [id.text]) != nil
+        }
+    }
+
     /// Tasks that have not ended, by state.
     package func counts() throws(StoreError) -> [TaskState: Int] {
         try read { db in
@@ -116,5 +126,50 @@ extension Store {
             return AttemptHistory(
                 counted: counted.count { $0 }, uncountedInARow: counted.dropFirst().prefix { !$0 }.count)
         }
+    }
+}
+
+/// What a daemon asks about itself.
+extension Store {
+    /// The tasks whose live attempts `instance` runs, oldest claim first.
+    package func running(_ instance: InstanceIdentity) throws(StoreError) -> [TaskID] {
+        try read { db in
+            try String.fetchAll(
+                db, sql: "SELECT task_id FROM attempt WHERE instance_id = ? AND ended_at IS NULL ORDER BY fence",
+                arguments: [instance.id.text])
+        }.compactMap(TaskID.init)
+    }
+
+    /// Whether there is nothing that a daemon runs or will have to run.
+    package func isIdle(_ instance: InstanceIdentity) throws(StoreError) -> Bool {
+        try read { db in try db.work(for: instance) == 0 }
+    }
+
+    /// Tasks that ended before `limit`, oldest first, at most `most` of those numbered above `after`.
+    package func ended(
+        before limit: Timestamp, after: Int64, limit most: Int
+    ) throws(StoreError) -> [(id: TaskID, number: Int64)] {
+        try read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT id, number FROM task WHERE ended_at < ? AND number > ? ORDER BY number LIMIT ?",
+                arguments: [limit.milliseconds, after, most]
+            ).compactMap { row in
+                guard let id = TaskID(try row.decode(forColumn: "id")) else { return nil }
+                return (id, try row.decode(forColumn: "number"))
+            }
+        }
+    }
+}
+
+extension Database {
+    /// Tasks that wait for a daemon, and attempts that this one runs.
+    func work(for instance: InstanceIdentity) throws -> Int {
+        try Int.fetchOne(
+            self,
+            sql: """
+                SELECT (SELECT count(*) FROM task
+                        WHERE \(Self.isWaiting) AND owner IS NULL)
+                    + (SELECT count(*) FROM attempt WHERE ended_at IS NULL AND instance_id = ?)
+                """, arguments: [instance.id.text]) ?? 0
     }
 }

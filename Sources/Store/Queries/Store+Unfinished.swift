@@ -5,6 +5,8 @@ import GRDB
 package struct UnfinishedAttempt: Equatable, Sendable {
     package var claim: Claim
     package var instance: InstanceID
+    /// The instance that alone may run the task; nil for the daemon's.
+    package var owner: InstanceID?
     /// Of the boot it was claimed in; under another one nothing of it can be alive.
     package var bootID: String
     package var state: AttemptState
@@ -24,8 +26,9 @@ extension Store {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT attempt.*, task.stop_reason_json AS latched, task.stop_force
-                    FROM attempt INDEXED BY attempt_one_live JOIN task ON task.id = attempt.task_id WHERE attempt.ended_at IS NULL ORDER BY fence
+                    SELECT attempt.*, task.stop_reason_json AS latched, task.stop_force, task.owner
+                    FROM attempt INDEXED BY attempt_one_live JOIN task ON task.id = attempt.task_id
+                    WHERE attempt.ended_at IS NULL ORDER BY fence
                     """
             ).map(UnfinishedAttempt.init(row:))
         }
@@ -47,6 +50,7 @@ extension UnfinishedAttempt {
             taskID: taskID, attempt: try row.decode(forColumn: "number"), fence: try row.decode(forColumn: "fence"),
             nonce: Array(try row.decode(Data.self, forColumn: "nonce")))
         instance = InstanceID(text: try row.decode(forColumn: "instance_id"))
+        owner = try row.decode(String?.self, forColumn: "owner").map(InstanceID.init(text:))
         bootID = try row.decode(forColumn: "boot_id")
         self.state = state
         frozen = try JSONText.decode(FrozenAttempt.self, from: row.decode(forColumn: "frozen_json"))

@@ -19,13 +19,13 @@ extension Store {
             let moment = Moment()
             switch verdict {
             case .final(let ending):
-                return try db.end(claim, ending, at: moment) ? .ended(ending.state) : .stale
+                return try db.end(claim, ending, at: moment) ? .ended(ending.state, ending.reason?.code) : .stale
             case .again(let ending, let again):
                 guard try db.isWanted(claim.taskID) else {
                     let last = try db.unwanted(ending, claim)
-                    return try db.end(claim, last, at: moment) ? .ended(last.state) : .stale
+                    return try db.end(claim, last, at: moment) ? .ended(last.state, last.reason?.code) : .stale
                 }
-                return try db.again(claim, ending, again, at: moment) ? .requeued : .stale
+                return try db.again(claim, ending, again, at: moment) ? .requeued(again.reason.code) : .stale
             }
         }
     }

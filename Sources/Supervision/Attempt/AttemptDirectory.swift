@@ -23,8 +23,10 @@ struct AttemptDirectory {
             for name in BestEffortPlaces.directories { try makeDirectory("\(directory.path)/\(name)") }
         }
         for file in prepared.files { try directory.write(file) }
-        if case .bytes(let bytes) = prepared.standardInput {
-            try directory.write(.init(path: "stdin", bytes: bytes, mode: 0o600))
+        switch prepared.standardInput {
+        case .bytes(let bytes): try directory.write(.init(path: "stdin", bytes: bytes, mode: 0o600))
+        case .file(let file): try directory.copy(file, to: "stdin")
+        case .none, .descriptor: break
         }
         return directory
     }
@@ -39,7 +41,7 @@ struct AttemptDirectory {
     func openInput(_ input: PreparedAttempt.StandardInput) throws(SupervisionError) -> Descriptor {
         switch input {
         case .none: return try .open("/dev/null", O_RDONLY)
-        case .bytes: return try .open("\(path)/stdin", O_RDONLY | O_NOFOLLOW)
+        case .bytes, .file: return try .open("\(path)/stdin", O_RDONLY | O_NOFOLLOW)
         case .descriptor(let number):
             let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
             guard copy >= 0 else { throw .resources("file descriptor", errno) }
@@ -64,6 +66,17 @@ struct AttemptDirectory {
         }
         // Apart from open, so that the caller's umask has no say.
         guard fchmod(descriptor.number, file.mode) == 0 else { throw .file(target, errno) }
+    }
+
+    private func copy(_ file: String, to name: String) throws(SupervisionError) {
+        let source = try Descriptor.open(file, O_RDONLY | O_NOFOLLOW)
+        let target = try Descriptor.open("\(path)/\(name)", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        while true {
+            let count = sendfile(target.number, source.number, nil, 1 << 30)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .file("\(path)/\(name)", errno) }
+            if count == 0 { return }
+        }
     }
 
     private static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(SupervisionError) {

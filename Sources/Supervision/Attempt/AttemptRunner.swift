@@ -373,7 +373,8 @@ package struct AttemptRunner {
     private mutating func conclude(_ ending: Ending) async throws(StoreError) -> EndResult {
         try await ledger.insist { [claim, prepared, patience, proof] store throws(StoreError) in
             let rule = RetryRule(
-                spec: prepared.spec, onLost: .fail, history: try store.history(claim.taskID), patience: patience)
+                spec: prepared.spec, onLost: prepared.policy.process.onLost, history: try store.history(claim.taskID),
+                patience: patience)
             return try store.conclude(claim, rule.verdict(on: ending, proof))
         }
     }

@@ -8,7 +8,7 @@ import Store
 struct RetryRule {
     /// What was asked for.
     var spec: TaskSpec
-    var onLost: OnLost
+    var onLost: Policy.Process.OnLost
     /// The task's attempts so far, the one that is over included.
     var history: AttemptHistory
     /// Attempts in a row that may come to nothing before the failure is told.
@@ -68,5 +68,3 @@ struct RetryRule {
         return min(delay + Int64.random(in: -(delay / 10)...(delay / 10)), most)
     }
 }
-
-enum OnLost { case fail, resume, retry }

@@ -21,9 +21,20 @@ package struct ForegroundRun: Sendable {
     /// - Parameter observer: made once the task has its id; is asked before anything runs.
     /// - Returns: the terminal record, also for a task that was refused.
     package func run(
-        _ spec: TaskSpec, _ request: RunRequest, observer: @Sendable (PreparedAttempt) -> AttemptObserver
+        _ spec: TaskSpec, _ given: RunRequest, observer: @Sendable (PreparedAttempt) -> AttemptObserver
     ) async throws(StoreError) -> Result {
         let id = TaskID.random()
+        var request = given
+        if case .descriptor = request.standardInput, spec.retries ?? 0 > 0 {
+            // The second attempt has to read it, too.
+            let kept = KeptInput(id, store.paths)
+            do throws(SupervisionError) {
+                try kept.write([:], request.standardInput)
+            } catch {
+                return Result(record: try store.refuse(spec, error.reason), hint: nil)
+            }
+            request.standardInput = kept.standardInput.map { .file($0) } ?? .none
+        }
         let first: PreparedAttempt
         do throws(Refusal) {
             first = try preparation.prepare(spec, request, id: id)
@@ -59,7 +70,7 @@ package struct ForegroundRun: Sendable {
                 store: store, claim: claim, prepared: prepared, observer: observer, instance: listener, wish: wish,
                 patience: RetryRule.foregroundPatience)
             let result = try await runner.run()
-            guard result == .requeued else { break }
+            guard case .requeued = result else { break }
             tellAgain(try existing(id), observer)
             turn = try await nextTurn(id, request, instance.identity)
         }

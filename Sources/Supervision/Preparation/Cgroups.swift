@@ -29,10 +29,10 @@ struct Cgroups: Equatable {
     /// What an attempt may have; nothing is made yet, and no policy depends on it.
     static func available(task: TaskID, attempt: Int, for policy: Policy) -> Cgroups {
         let name = "claudine-\(task.text)-\(attempt)"
-        let mounts = text("/proc/self/mountinfo") ?? ""
-        let own = text("/proc/self/cgroup") ?? ""
+        let membership = CgroupMembership(
+            own: text("/proc/self/cgroup") ?? "", mounts: text("/proc/self/mountinfo") ?? "")
         var found = Cgroups()
-        if let parent = directory(of: "", mounts, own), access(parent, W_OK) == 0 {
+        if let parent = membership.unified()?.directory, access(parent, W_OK) == 0 {
             found.unified = "\(parent)/\(name)"
             // Those of a child belong to whoever makes it; the root of the hierarchy has none.
             found.endsAll = access("\(parent)/cgroup.kill", F_OK) == 0
@@ -42,7 +42,7 @@ struct Cgroups: Equatable {
         // A controller is in one of the two hierarchies, never in both.
         func legacy(_ controller: String, isWanted: Bool) -> String? {
             guard isWanted, !found.delegated.contains(controller),
-                let parent = directory(of: controller, mounts, own), access(parent, W_OK) == 0
+                let parent = membership.legacy(controller)?.directory, access(parent, W_OK) == 0
             else { return nil }
             return "\(parent)/\(name)"
         }
@@ -96,28 +96,6 @@ struct Cgroups: Equatable {
         guard access(path, F_OK) == 0 else { return }
         _ = write("\(path)/cgroup.kill", "1")
         for _ in 0..<100 where rmdir(path) != 0 && errno == EBUSY { usleep(5_000) }
-    }
-
-    /// Where this process is in the hierarchy of a v1 controller, or for "" in that of v2, wherever that is mounted
-    /// (cgroups(7): entries `NUMBER:CONTROLLERS:PATH` and `0::PATH`).
-    private static func directory(of controller: String, _ mounts: String, _ own: String) -> String? {
-        let isOurs = { (list: Substring) in list.split(separator: ",").contains { $0 == controller } }
-        let mount = mounts.split(separator: "\n").first { line in
-            // Optional fields end with a lone hyphen; the type and the source come after it (proc(5)).
-            guard let kind = line.split(separator: " ").split(separator: "-").last else { return false }
-            if controller.isEmpty { return kind.first == "cgroup2" }
-            return kind.first == "cgroup" && kind.last.map(isOurs) == true
-        }
-        guard let fields = mount?.split(separator: " "), fields.count > 4,
-            let entry = own.split(separator: "\n").map({
-                $0.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-            })
-            .first(where: { $0.count == 3 && (controller.isEmpty ? $0[1].isEmpty : isOurs($0[1])) })
-        else { return nil }
-        // In a container the mount shows a part of the hierarchy only, whose root is the mount's fourth field.
-        let (root, point) = (fields[3], fields[4])
-        let path = root != "/" && entry[2].hasPrefix(root) ? entry[2].dropFirst(root.count) : entry[2]
-        return path == "/" || path.isEmpty ? String(point) : "\(point)\(path)"
     }
 
     private static func text(_ path: String) -> String? {

@@ -52,6 +52,8 @@ package struct PreparedAttempt: Sendable {
     package enum StandardInput: Sendable, Equatable {
         case none
         case bytes([UInt8])
+        /// Copied for each attempt: a worker of our own user could write to what it reads.
+        case file(String)
         /// A descriptor of ours, read by the worker as it is.
         case descriptor(Int32)
     }

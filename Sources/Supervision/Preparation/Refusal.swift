@@ -50,3 +50,12 @@ extension GatewayError: RefusalCause {
         Refusal(Reason(.refusedConfig, message, detail: .object(["gateway": .string(code)])), hint: hint)
     }
 }
+
+extension Refusal {
+    /// What kept the configuration from being read.
+    package init(_ error: any Error) {
+        self =
+            (error as? any RefusalCause)?.refusal
+            ?? Refusal(Reason(.refusedConfig, "The configuration cannot be read: \(error)"))
+    }
+}

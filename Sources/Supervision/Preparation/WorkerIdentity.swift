@@ -1,3 +1,4 @@
+import CCage
 import Glibc
 import Store
 

@@ -17,6 +17,12 @@ package enum ProgramLocation {
         return String(cString: resolved)
     }
 
+    /// The executable of this very process, also where its file was replaced meanwhile.
+    package static func own() throws(SupervisionError) -> String {
+        guard let path = readLink("/proc/self/exe") else { throw .file("/proc/self/exe", errno) }
+        return path.hasSuffix(" (deleted)") ? String(path.dropLast(10)) : path
+    }
+
     private static func readLink(_ path: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = buffer.withUnsafeMutableBytes { bytes in

@@ -19,7 +19,8 @@ struct Remove: AsyncParsableCommand {
 
     func run() async throws {
         let store = try await options.store()
-        let tasks = try ids.map { try store.task(named: $0) }
+        var tasks: [TaskID] = []
+        for task in try ids.map({ try store.task(named: $0) }) where !tasks.contains(task) { tasks.append(task) }
         for record in try tasks.map(store.existingRecord) where !record.state.isTerminal {
             throw Failure(
                 "task.live", "The task \(record.taskId) has not ended: it is \(record.state.rawValue).",

@@ -44,8 +44,9 @@ struct Resume: AsyncParsableCommand, ExitsAsTheTaskDid {
         var spec = TaskSpec(
             agent: old.agent,
             prompt: prompt == "-" ? try RunInput(prompt: "-", isCommand: false, stdin: nil).prompt ?? "" : prompt,
-            workspace: old.workspace, policy: policy ?? old.policy)
+            workspace: old.workspace, policy: policy ?? old.policyFile ?? old.policy)
         spec.model = old.model
+        spec.priority = old.priority
         options.apply(to: &spec)
         spec.resumes = earlier.taskId
         spec.homeOf = home

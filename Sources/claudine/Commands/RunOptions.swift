@@ -47,7 +47,14 @@ struct RunOptions: ParsableArguments {
     var label: [String] = []
 
     @Option(help: ArgumentHelp("P0, P1 or P2.", valueName: "class"))
-    var priority: Priority = .normal
+    var priority: Priority?
+
+    @OptionGroup(title: "Queue") var queue: QueueOptions
+
+    @Flag(
+        name: .shortAndLong,
+        help: "Leave it to the daemon, which is started if there is none: print the task's id and return.")
+    var detach = false
 
     @Flag(help: "Print the task record as JSON when it has ended, and its output to the log only.")
     var json = false
@@ -70,53 +77,79 @@ struct RunOptions: ParsableArguments {
         }
         guard !(verbose && quiet) else { throw ValidationError("--verbose and --quiet contradict each other") }
         guard !(json && streamJson) else { throw ValidationError("--json and --stream-json contradict each other") }
+        guard !(detach && (streamJson || verbose)) else {
+            throw ValidationError("--detach shows nothing of the task: claudine logs -f does")
+        }
         for text in label + [name].compactMap({ $0 }) where text.isEmpty || text.utf8.count > 256 {
             throw ValidationError("a name or label has 1 to 256 bytes")
         }
     }
 
+    /// Only what was given replaces what `spec` says.
     func apply(to spec: inout TaskSpec) {
-        spec.name = name
-        spec.labels = label
-        spec.priority = priority
+        spec.name = name ?? spec.name
+        if !label.isEmpty { spec.labels = label }
+        spec.priority = priority ?? spec.priority
         spec.model = model ?? spec.model
-        spec.maxTurns = maxTurns
-        spec.budgetUsd = budget
-        spec.environmentNames = env.map { String($0.prefix { $0 != "=" }) }
+        spec.maxTurns = maxTurns ?? spec.maxTurns
+        spec.budgetUsd = budget ?? spec.budgetUsd
+        spec.limitOptions = (spec.limitOptions ?? [:]).merging(limits.options) { $1 }
+        spec.environmentNames += env.map { String($0.prefix { $0 != "=" }) }.filter {
+            !spec.environmentNames.contains($0)
+        }
     }
 
-    /// Runs the task in the foreground and exits as it did.
-    func run(
-        _ spec: TaskSpec, input: PreparedAttempt.StandardInput, caller: Caller, store: Store
-    ) async throws -> Never {
-        var request = RunRequest()
-        request.limits = LimitRequest(
+    private var limits: LimitRequest {
+        LimitRequest(
             wall: timeout, idle: idleTimeout, memory: memory, processes: processes, outputLimit: outputLimit)
-        request.variables = try env.map { text in
+    }
+
+    /// Runs the task and exits as it did, or leaves it to the daemon.
+    ///
+    /// - Parameter variables: those of an earlier task that it takes over; given ones come after and win.
+    func run(
+        _ given: TaskSpec, input: PreparedAttempt.StandardInput, caller: Caller, store: Store,
+        variables: [EnvironmentRequest] = []
+    ) async throws -> Never {
+        var spec = given
+        try queue.apply(to: &spec, store)
+        var request = RunRequest()
+        request.limits = try LimitRequest(options: spec.limitOptions ?? [:])
+        request.variables = variables + (try requestedVariables())
+        request.standardInput = input
+        let bounds = caller.configuration.bounds
+        if detach {
+            try await Detached(store: store, caller: caller, bounds: bounds, json: json, quiet: quiet)
+                .submit(spec, request)
+        }
+        let view = RunView(
+            isAgent: spec.command == nil, json: json, streamJSON: streamJson, verbose: verbose, quiet: quiet)
+        let result = try await ForegroundRun(
+            store: store, preparation: Preparation(caller: caller, paths: store.paths), bounds: bounds
+        ).run(spec, request, observer: view.observer)
+        try view.conclude(result)
+        Exit.with(result.record.exitCode ?? ExitCodes.notRun)
+    }
+
+    private func requestedVariables() throws -> [EnvironmentRequest] {
+        try env.map { text in
             do throws(PolicyError) {
                 return try EnvironmentRequest(parsing: text)
             } catch {
                 throw Failure("usage", error.message, hint: error.hint, exitCode: ExitCodes.usage)
             }
         }
-        request.standardInput = input
-        let view = RunView(
-            isAgent: spec.command == nil, json: json, streamJSON: streamJson, verbose: verbose, quiet: quiet)
-        let result = try await ForegroundRun(
-            store: store, preparation: Preparation(caller: caller, paths: store.paths), bounds: .none
-        ).run(spec, request, observer: view.observer)
-        try view.conclude(result)
-        Exit.with(result.record.exitCode ?? ExitCodes.notRun)
     }
 }
 
 extension ConfigurationOptions {
     /// This process's user, environment and configuration.
     func caller() throws -> Caller {
-        let places = try places()
+        let environment = try environment
+        let places = ConfigurationPlaces(environment: environment)
         let file = try places.read()
         return Caller(
-            environment: Environment.current, workingDirectory: FileManager.default.currentDirectoryPath,
+            environment: environment, workingDirectory: FileManager.default.currentDirectoryPath,
             configuration: file.settings, policies: places.policies, agents: file.agents)
     }
 }

@@ -18,13 +18,22 @@ struct Wait: AsyncParsableCommand, ExitsAsTheTaskDid {
     var quiet = false
 
     @OptionGroup var options: StateOptions
+    @OptionGroup var configuration: ConfigurationOptions
 
     func run() async throws {
         let store = try await options.store()
-        let tasks = try ids.map { try store.task(named: $0) }
+        var tasks: [TaskID] = []
+        for task in try ids.map({ try store.task(named: $0) }) where !tasks.contains(task) { tasks.append(task) }
+        try await ensureRunner(of: tasks, store)
         let records = try await ended(tasks, store)
         if !quiet || json { try write(records) }
         if let code = records.compactMap(\.exitCode).first(where: { $0 != 0 }) { throw ExitCode(code) }
+    }
+
+    /// What waits for a daemon waits for ever where there is none.
+    private func ensureRunner(of tasks: [TaskID], _ store: Store) async throws {
+        guard try tasks.contains(where: { try store.waitsForDaemon($0) }) else { return }
+        try await Detached.ensureDaemon(store, configuration.caller(), quiet: quiet)
     }
 
     private func ended(_ tasks: [TaskID], _ store: Store) async throws -> [TaskRecord] {

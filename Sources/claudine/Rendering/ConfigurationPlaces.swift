@@ -10,13 +10,18 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Read config.toml and policies/ from this directory.", valueName: "dir"))
     var config: String?
 
-    func places() throws -> ConfigurationPlaces {
-        var environment = Environment.current
-        if let config {
-            guard !config.isEmpty else { throw ValidationError("--config is given as an empty name") }
-            environment["CLAUDINE_CONFIG_DIR"] = URL(fileURLWithPath: config).path
+    func places() throws -> ConfigurationPlaces { ConfigurationPlaces(environment: try environment) }
+
+    /// This process's environment, in which the directory that was given counts as configured.
+    var environment: [String: String] {
+        get throws {
+            var environment = Environment.current
+            if let config {
+                guard !config.isEmpty else { throw ValidationError("--config is given as an empty name") }
+                environment["CLAUDINE_CONFIG_DIR"] = URL(fileURLWithPath: config).path
+            }
+            return environment
         }
-        return ConfigurationPlaces(environment: environment)
     }
 }
 

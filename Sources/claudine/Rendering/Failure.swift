@@ -54,7 +54,14 @@ extension Failure {
         switch error {
         case let error as Failure: self = error
         case let error as StoreError:
-            let own = error.code == .busy ? ExitCodes.busy : ExitCodes.no
+            let own: Int32 =
+                switch error.code {
+                case .busy, .queueFull: ExitCodes.busy
+                case .dependencyMissing: ExitCodes.noSuchTask
+                case .dependencyInvalid: ExitCodes.usage
+                case .idempotencyConflict: ExitCodes.wrongState
+                default: ExitCodes.no
+                }
             self.init(
                 error.code.rawValue, error.message, hint: error.hint,
                 exitCode: table == .asTask ? ExitCodes.notRun : own)

@@ -47,5 +47,11 @@ extension Store {
 
 /// What brings the store in line with what is really alive, before anybody reads it.
 enum BeforeReading {
-    static func recover(_ store: Store) async throws { _ = try await Recovery.sweep(store) }
+    static func recover(_ store: Store) async throws {
+        let report = try await Recovery.pass(store)
+        // What cannot be looked at is as before; the daemon refuses to go on with it, a reader is only told.
+        for (task, error) in report.failed {
+            StandardError.say("warning: \(task) could not be recovered: \(error.message)")
+        }
+    }
 }

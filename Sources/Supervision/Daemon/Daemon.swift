@@ -1,0 +1,138 @@
+import Policy
+package import Store
+import Synchronization
+
+/// The one process of a state directory that runs everybody's queued tasks (`claudine serve`).
+///
+/// It asks the store what there is to do whenever somebody has committed something, and about once a second in any case. What it
+/// remembers between two looks decides nothing: kill it at any moment, and the next one goes on from the rows, locks and receipts.
+package struct Daemon: Sendable {
+    private let store: Store
+    private let settings: DaemonSettings
+    private let prepare: Dispatcher.Preparer
+    private let log: Log
+
+    package init(
+        store: Store, settings: DaemonSettings, log: Log,
+        prepare: @escaping @Sendable (QueuedTask) throws(Refusal) -> PreparedAttempt
+    ) {
+        self.store = store
+        self.settings = settings
+        self.log = log
+        self.prepare = prepare
+    }
+
+    /// Returns when it was told to leave, or has had nothing to do for long enough, and nothing of it runs any more.
+    package func run() async throws(DaemonError) {
+        do {
+            try await serve()
+        } catch let error as DaemonError {
+            throw error
+        } catch let error as StoreError {
+            log.event(.storeFailed(error.code))
+            throw .store(error)
+        } catch {
+            throw .store(StoreError(.io, "The daemon failed: \(error)"))
+        }
+    }
+
+    private func serve() async throws {
+        guard let lock = try store.lockDaemon() else {
+            throw DaemonError.another(try store.daemon()?.identity.process.pid)
+        }
+        let instance = try store.registerInstance()
+        let identity = instance.identity
+        let listener = InstanceListener(instance)
+        let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let stopping = Mutex(StopWish.none)
+        let signals = StopSignals { [log] number, isRepeated in
+            log.event(.signalReceived(number))
+            log.event(.daemonStopping(why: "It was told to by a signal."))
+            stopping.withLock { $0.strengthen(settings.onStop, isRepeated) }
+            wake.yield()
+        }
+        let changes = Task { [store] in for await _ in store.changes() { wake.yield() } }
+        defer {
+            signals.cancel()
+            changes.cancel()
+        }
+        let dispatcher = Dispatcher(
+            store: store, instance: identity, limits: settings.admission, prepare: prepare)
+        var turn = DaemonTurn(store: store, settings: settings, identity: identity, log: log)
+        try turn.announce()
+        try await withThrowingDiscardingTaskGroup { group in
+            for await _ in wakes {
+                let wish = stopping.withLock { $0 }
+                do throws(StoreError) {
+                    try await turn.recover()
+                    if try turn.isOver(wish) { break }
+                    for (claim, prepared) in try await turn.dispatch(dispatcher, wish) {
+                        group.addTask {
+                            try await attempt(claim, prepared, listener, dispatcher)
+                            wake.yield()
+                        }
+                    }
+                    try await turn.announce(dispatcher.verdict)
+                } catch {
+                    // A database that is locked or full for a while is asked again; what runs has its own patience.
+                    guard error.mayPass else { throw error }
+                    log.event(.storeFailed(error.code))
+                }
+                if turn.mustGiveUp { throw DaemonError.recovery(turn.obstacles) }
+            }
+        }
+        log.event(.daemonLeaving(exitCode: 0))
+        withExtendedLifetime(instance) {}
+        withExtendedLifetime(lock) {}
+    }
+
+    private func attempt(
+        _ claim: Claim, _ prepared: PreparedAttempt, _ listener: InstanceListener, _ dispatcher: Dispatcher
+    ) async throws(StoreError) {
+        log.event(.attemptClaimed(claim.taskID, attempt: claim.attempt))
+        var runner = AttemptRunner(
+            store: store, claim: claim, prepared: prepared, observer: AttemptObserver(), instance: listener,
+            wish: LocalWish(), patience: RetryRule.daemonPatience)
+        let result = try await runner.run()
+        let record = try store.record(claim.taskID)
+        await dispatcher.ended(claim, result, peak: record?.resources?.maxRssBytes)
+        switch result {
+        case .ended(let state, let reason):
+            log.event(
+                .attemptEnded(claim.taskID, attempt: claim.attempt, state: state, reason, wallMs: record?.wallMs))
+        case .requeued(let reason):
+            log.event(.attemptEnded(claim.taskID, attempt: claim.attempt, state: .queued, reason, wallMs: nil))
+        case .stale: log.event(.unforeseen("An attempt had been ended by somebody else."))
+        }
+    }
+}
+
+/// What was asked of a daemon by signals; a second one only makes the first more urgent.
+enum StopWish: Equatable {
+    case none
+    case drain
+    case stop(requeue: Bool, force: Bool)
+
+    mutating func strengthen(_ way: ServeConfiguration.OnStop, _ isRepeated: Bool) {
+        switch self {
+        case .none:
+            self =
+                switch way {
+                case .drain: .drain
+                case .stop: .stop(requeue: false, force: false)
+                case .requeue: .stop(requeue: true, force: false)
+                }
+        case .drain: self = .stop(requeue: false, force: false)
+        case .stop(let requeue, _): if isRepeated { self = .stop(requeue: requeue, force: true) }
+        }
+    }
+}
+
+/// Why a daemon cannot serve.
+package enum DaemonError: Error, Sendable {
+    /// Another one holds the state directory; its pid where that is known.
+    case another(Int32?)
+    /// What was left behind cannot be cleaned up, and it was told to insist on that.
+    case recovery([String])
+    case store(StoreError)
+}
