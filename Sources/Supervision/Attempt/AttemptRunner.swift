@@ -251,6 +251,7 @@ package struct AttemptRunner {
                 _ = try store.started(claim, child: child, receipt: receipt?.json)
             }
             try Failpoint.reach(.afterRunning)
+            observer.onStarted?()
             try checkStop()
         case .spawnError(let error):
             facts.neverRan = SpawnFailure.reason(error, prepared)
@@ -282,7 +283,9 @@ package struct AttemptRunner {
                     program: String(decoding: denied.program, as: UTF8.self)), isTotal: true)
         case .stuck(let processes):
             try noteStuck(Int(processes))
-        case .usage, .heartbeat:
+        case .usage(let usage):
+            observer.onMemory?(Int64(clamping: usage.memory))
+        case .heartbeat:
             break
         }
         return false

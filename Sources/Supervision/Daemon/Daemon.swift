@@ -90,8 +90,11 @@ package struct Daemon: Sendable {
         _ claim: Claim, _ prepared: PreparedAttempt, _ listener: InstanceListener, _ dispatcher: Dispatcher
     ) async throws(StoreError) {
         log.event(.attemptClaimed(claim.taskID, attempt: claim.attempt))
+        var observer = AttemptObserver()
+        observer.onStarted = { [log] in log.event(.attemptStarted(claim.taskID, attempt: claim.attempt)) }
+        observer.onMemory = { bytes in Task { await dispatcher.measured(claim, rss: bytes) } }
         var runner = AttemptRunner(
-            store: store, claim: claim, prepared: prepared, observer: AttemptObserver(), instance: listener,
+            store: store, claim: claim, prepared: prepared, observer: observer, instance: listener,
             wish: LocalWish(), patience: RetryRule.daemonPatience)
         let result = try await runner.run()
         let record = try store.record(claim.taskID)

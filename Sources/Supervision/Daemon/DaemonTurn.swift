@@ -46,6 +46,10 @@ struct DaemonTurn {
         guard lastRecovery.addingReportingOverflow(Self.recoveryInterval).partialValue <= now || !hasRecovered else {
             return
         }
+        if lastRecovery == .min {
+            try store.quickCheck()
+            log.event(.recoveryBegan(unfinished: try store.runningAttempts()))
+        }
         lastRecovery = now
         let report = try await Recovery.pass(store)
         if report.ended + report.requeued > 0 {
@@ -149,10 +153,22 @@ struct DaemonTurn {
             maxRunning: settings.bounds.running, admission: verdict)
         if let announced, announced.saysTheSame(as: status) { return }
         try store.announceDaemon(identity, status: status.json)
+        logChange(to: verdict)
+        announced = status
+    }
+
+    private func logChange(to verdict: AdmissionVerdict) {
+        func breaker(_ verdict: AdmissionVerdict?) -> Blocker? {
+            verdict?.blockedBy.first { $0.code == Blocker.Code.spawnBreaker.rawValue }
+        }
         log.event(
             verdict.ok
                 ? .admissionUnblocked : .admissionBlocked(verdict.blockedBy.compactMap { .init(rawValue: $0.code) }))
-        announced = status
+        switch (breaker(announced?.admission), breaker(verdict)) {
+        case (nil, let open?): log.event(.spawnBreakerOpened(retryInMs: open.retryInMs ?? 0))
+        case (_?, nil): log.event(.spawnBreakerClosed)
+        default: break
+        }
     }
 }
 

@@ -58,7 +58,11 @@ struct Serve: AsyncParsableCommand {
         do throws(DaemonError) {
             try await daemon.run()
         } catch {
-            throw Failure(error)
+            var failure = Failure(error)
+            if noDegraded, case .store(let cause) = error, !cause.mayPass {
+                failure.exitCode = ExitCodes.configuration
+            }
+            throw failure
         }
     }
 
