@@ -7,8 +7,9 @@ import Testing
 final class Fixture: Sendable {
     let directory: String
 
-    init() throws {
-        let template = NSTemporaryDirectory() + "claudine-store-XXXXXX"
+    /// - Parameter place: where the directory is made, with a slash at the end.
+    init(in place: String = NSTemporaryDirectory()) throws {
+        let template = place + "claudine-store-XXXXXX"
         var bytes = template.utf8CString.map { $0 }
         let made = try #require(mkdtemp(&bytes))
         directory = String(cString: made)

@@ -80,8 +80,11 @@ extension Database {
     func isLive(_ claim: Claim) throws -> Bool {
         try Int.fetchOne(
             self,
-            sql: "SELECT 1 FROM attempt WHERE fence = ? AND task_id = ? AND nonce = ? AND ended_at IS NULL",
-            arguments: [claim.fence, claim.taskID.text, Data(claim.nonce)]) != nil
+            sql: """
+                SELECT 1 FROM attempt
+                WHERE fence = ? AND task_id = ? AND number = ? AND nonce = ? AND ended_at IS NULL
+                """,
+            arguments: [claim.fence, claim.taskID.text, claim.attempt, Data(claim.nonce)]) != nil
     }
 }
 
