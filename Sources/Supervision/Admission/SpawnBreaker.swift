@@ -32,7 +32,7 @@ struct SpawnBreaker: Sendable {
     }
 
     mutating func started(_ attempt: Int64) {
-
+        if case .open = state { state = .probing(attempt: attempt) }
     }
 
     mutating func failed(at now: Int64) {
