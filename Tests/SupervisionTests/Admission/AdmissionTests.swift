@@ -44,10 +44,8 @@ struct AdmissionTests {
         }
         #expect(admission.ask(reading).blockedBy == [])
         // btrfs makes inodes as it needs them.
-        #expect(
-            verdict(
-                &admission, reading.with { $0.disks[0].space = .init(freeBytes: 1 << 30, freeInodes: 0, inodes: 0) }
-            ).ok)
+        let dynamic = Disk.Space(freeBytes: 1 << 30, freeInodes: 0, inodes: 0)
+        #expect(admission.ask(reading.with { $0.disks[0].space = dynamic }).ok)
     }
 
     static let soft: [(String, HostReading)] = [
