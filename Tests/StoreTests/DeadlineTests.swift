@@ -64,7 +64,7 @@ struct DeadlineTests {
         let claim = try #require(try store.claim(id, frozen: fixture.frozen, instance: identity()))
         #expect(try deadline(id) == Deadline())
         #expect(try store.expireQueued().isEmpty)
-        #expect(try store.requeue(claim, Reason(.spawnResources)) == .requeued)
+        #expect(try store.requeue(claim, Reason(.spawnResources)) == .requeued(.spawnResources))
         #expect(try store.expireQueued().isEmpty)
         #expect(try store.record(id)?.state == .queued)
     }
@@ -123,7 +123,7 @@ extension DeadlineTests {
         let claim = try store.enqueueAndClaim(fixture.spec(), frozen: fixture.frozen, instance: identity())
         let reason = Reason(.lostReboot)
         let again = Again(reason, counted: true, delayMs: 30_000)
-        #expect(try store.conclude(claim, .again(Ending(reason), again)) == .requeued)
+        #expect(try store.conclude(claim, .again(Ending(reason), again)) == .requeued(.lostReboot))
         try reboot()
         try setClock(back: back)
         #expect(try store.eligible(limit: 1).isEmpty)

@@ -164,7 +164,8 @@ extension DependencyTests {
         let second = try submit(after: [first])
         let claim = try #require(try store.claim(first, frozen: fixture.frozen, instance: who))
         let reason = Reason(.exitNonzero)
-        #expect(try store.conclude(claim, .again(Ending(reason), Again(reason, counted: true))) == .requeued)
+        #expect(
+            try store.conclude(claim, .again(Ending(reason), Again(reason, counted: true))) == .requeued(.exitNonzero))
         #expect(try states([first, second]) == [.queued, .blocked])
         try end(first)
         #expect(try states([second]) == [.queued])

@@ -25,7 +25,7 @@ struct OwnerTests {
         #expect(try store.claim(id, frozen: fixture.frozen, instance: identity()) == nil)
         let claim = try #require(try store.claim(id, frozen: fixture.frozen, instance: mine))
         // Also when it is tried again.
-        #expect(try store.requeue(claim, Reason(.spawnResources)) == .requeued)
+        #expect(try store.requeue(claim, Reason(.spawnResources)) == .requeued(.spawnResources))
         #expect(try store.claim(id, frozen: fixture.frozen, instance: identity()) == nil)
         #expect(try store.claim(id, frozen: fixture.frozen, instance: mine) != nil)
     }

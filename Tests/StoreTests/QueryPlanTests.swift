@@ -56,7 +56,7 @@ struct QueryPlanTests {
         _ = try store.stuck(claim, processes: 1)
         #expect(try store.end(claim, Ending(Reason(.cancelledUser))))
         let again = try #require(try store.claim(first, frozen: fixture.frozen, instance: who))
-        #expect(try store.requeue(again, Reason(.spawnResources)) == .requeued)
+        #expect(try store.requeue(again, Reason(.spawnResources)) == .requeued(.spawnResources))
         _ = try store.history(first)
         try store.execute("UPDATE task SET clock_boot = 'another' WHERE ended_at IS NULL AND clock_boot IS NOT NULL")
         try store.rebaseClocks()

@@ -75,7 +75,7 @@ struct QueueTests {
         let first = try #require(try store.eligible(limit: 1).first)
         let claim = try #require(try store.claim(first.id, frozen: fixture.frozen, instance: identity()))
         #expect(try order() == ["second"])
-        #expect(try store.requeue(claim, Reason(.spawnResources)) == .requeued)
+        #expect(try store.requeue(claim, Reason(.spawnResources)) == .requeued(.spawnResources))
         #expect(try order() == ["first", "second"])
     }
 
@@ -87,7 +87,7 @@ struct QueueTests {
         let claim = try #require(try store.claim(first.id, frozen: fixture.frozen, instance: who))
         let reason = Reason(.exitNonzero)
         let again = Again(reason, counted: true, delayMs: 60_000)
-        #expect(try store.conclude(claim, .again(Ending(reason), again)) == .requeued)
+        #expect(try store.conclude(claim, .again(Ending(reason), again)) == .requeued(.exitNonzero))
         #expect(try order() == ["second"])
         #expect(try store.claim(first.id, frozen: fixture.frozen, instance: who) == nil)
         let change = try #require(try store.nextQueueChange())

@@ -130,7 +130,7 @@ final class StoreUnderTest {
 
     func conclude(_ connection: Int, _ claim: Claim, _ verdict: Verdict) throws -> String {
         switch try stores[connection].conclude(claim, verdict) {
-        case .ended(let state): return "ended \(state.rawValue)"
+        case .ended(let state, _): return "ended \(state.rawValue)"
         case .requeued: return "requeued"
         case .stale: return "stale"
         }
