@@ -66,7 +66,7 @@ package struct Daemon: Sendable {
                 do throws(StoreError) {
                     try await turn.recover()
                     if try turn.isOver(wish) { break }
-                    for (claim, prepared) in try await turn.dispatch(dispatcher, wish) {
+                    while let (claim, prepared) = try await turn.next(dispatcher, wish) {
                         group.addTask {
                             try await attempt(claim, prepared, listener, dispatcher)
                             wake.yield()

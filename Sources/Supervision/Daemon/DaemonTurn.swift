@@ -12,6 +12,7 @@ struct DaemonTurn {
     private var phase = DaemonStatus.Phase.recovering
     private var hasRecovered = false
     private var announced: DaemonStatus?
+    private var announcedAt: Int64 = 0
     private var lastRecovery = Int64.min
     private var lastRetention = Int64.min
     private var idleSince: Int64?
@@ -24,6 +25,7 @@ struct DaemonTurn {
 
     /// Nanoseconds between two looks at what other instances have left.
     private static let recoveryInterval: Int64 = 1_000_000_000
+    private static let announcementInterval: Int64 = 1_000_000_000
     private static let retentionInterval: Int64 = 3600 * 1_000_000_000
     /// Beyond its own times a shepherd gets this long: a machine may be slow.
     private static let allowance: Int64 = 10_000_000_000
@@ -118,12 +120,13 @@ struct DaemonTurn {
 
     // MARK: Dispatching
 
-    mutating func dispatch(
+    /// The next task to run; nil where there is none, or none may be started.
+    mutating func next(
         _ dispatcher: Dispatcher, _ wish: StopWish
-    ) async throws(StoreError) -> [(Claim, PreparedAttempt)] {
-        guard hasRecovered, wish == .none else { return [] }
+    ) async throws(StoreError) -> (Claim, PreparedAttempt)? {
+        guard hasRecovered, wish == .none else { return nil }
         try sweep()
-        return try await dispatcher.take(settings.bounds)
+        return try await dispatcher.next(settings.bounds)
     }
 
     /// Removes what has been over for longer than it is to be kept.
@@ -151,7 +154,13 @@ struct DaemonTurn {
         let status = DaemonStatus(
             phase: phase, startedOnDemand: settings.idleExit != nil, version: settings.version,
             maxRunning: settings.bounds.running, admission: verdict)
-        if let announced, announced.saysTheSame(as: status) { return }
+        let now = boottimeNanoseconds()
+        if let announced {
+            if announced.saysTheSame(as: status) { return }
+            // Slots come and go many times a second; nobody reads that fast, and each row written is a commit.
+            if announced.phase == phase, now - announcedAt < Self.announcementInterval { return }
+        }
+        announcedAt = now
         try store.announceDaemon(identity, status: status.json)
         logChange(to: verdict)
         announced = status

@@ -9,7 +9,13 @@ actor Dispatcher {
     private let instance: InstanceIdentity
     private let prepare: Preparer
     private var admission: Admission
+    private var reading: HostReading?
+    private var readAt: Int64 = 0
+    /// What was found when it was last asked.
     private(set) var verdict = AdmissionVerdict(blockedBy: [])
+
+    /// Nanoseconds for which a reading is good; the kernel's own averages are no quicker.
+    private static let freshness: Int64 = 1_000_000_000
 
     /// A task of the queue, prepared with the configuration of this moment.
     typealias Preparer = @Sendable (QueuedTask) throws(Refusal) -> PreparedAttempt
@@ -21,30 +27,21 @@ actor Dispatcher {
         admission = Admission(limits)
     }
 
-    /// Tasks that are looked at in one go.
-    private static let page = 64
+    /// Tasks that are looked at in one go: those of others, and those that cannot be prepared any more, are passed over.
+    private static let page = 16
 
-    /// What was taken and now has to be run, oldest claim first.
-    func take(_ bounds: QueueBounds) throws(StoreError) -> [(Claim, PreparedAttempt)] {
-        var taken: [(Claim, PreparedAttempt)] = []
-        let queue = try store.eligible(limit: Self.page)
-        guard !queue.isEmpty else {
-            look(running: try store.runningAttempts(), bounds, kind: "command")
-            return []
-        }
-        let reading = HostSensors.read(stateDirectory: store.paths.directory, workspaces: [])
+    /// The next task, claimed, which now has to be run; nil where none waits, or none can be started.
+    func next(_ bounds: QueueBounds) throws(StoreError) -> (Claim, PreparedAttempt)? {
         // A slot is left to a command that waits for its own task and stands before ours.
         var reserved = 0
-        for task in queue {
+        var kind: String?
+        for task in try store.eligible(limit: Self.page) {
             guard task.owner == nil else {
                 reserved += 1
                 continue
             }
-            let running = try store.runningAttempts()
-            verdict = admission.verdict(
-                reading, running: running + reserved, maxRunning: bounds.running, kind: task.spec.kind,
-                at: boottimeNanoseconds())
-            guard verdict.ok else { break }
+            kind = task.spec.kind
+            guard try mayStart(task.spec.kind, bounds, reserved: reserved) else { return nil }
             let prepared: PreparedAttempt
             do throws(Refusal) {
                 prepared = try prepare(task)
@@ -56,16 +53,23 @@ actor Dispatcher {
                 task.id, attempt: task.attempt, frozen: prepared.frozen, instance: instance, bounds: bounds)
             guard case .claimed(let claim) = result else { continue }
             admission.started(claim.fence, kind: task.spec.kind, at: boottimeNanoseconds())
-            taken.append((claim, prepared))
+            return (claim, prepared)
         }
-        return taken
+        // For whoever asks how it stands.
+        if kind == nil { _ = try mayStart("command", bounds, reserved: reserved) }
+        return nil
     }
 
-    /// What would be said to a task of this kind now.
-    private func look(running: Int, _ bounds: QueueBounds, kind: String) {
-        let reading = HostSensors.read(stateDirectory: store.paths.directory, workspaces: [])
+    private func mayStart(_ kind: String, _ bounds: QueueBounds, reserved: Int) throws(StoreError) -> Bool {
+        let now = boottimeNanoseconds()
+        if reading == nil || now - readAt >= Self.freshness {
+            reading = HostSensors.read(stateDirectory: store.paths.directory, workspaces: [])
+            readAt = now
+        }
+        guard let reading else { return false }
         verdict = admission.verdict(
-            reading, running: running, maxRunning: bounds.running, kind: kind, at: boottimeNanoseconds())
+            reading, running: try store.runningAttempts() + reserved, maxRunning: bounds.running, kind: kind, at: now)
+        return verdict.ok
     }
 
     func measured(_ claim: Claim, rss: Int64) { admission.measured(claim.fence, rss: rss) }
