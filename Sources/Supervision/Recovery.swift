@@ -98,8 +98,9 @@ package enum Recovery {
         _ attempt: UnfinishedAttempt, _ directory: String, _ isEarlierBoot: Bool, _ store: Store
     ) throws(StoreError) -> Verdict {
         let receipt = Receipt.read(directory, claim: attempt.claim)
-        // A claim that was never armed sent no START; an armed one whose receipt says so provably started nothing.
-        let neverRan = attempt.state == .claimed || receipt?.phase == .armed
+        // A claim that was never armed sent no START; an armed one whose receipt says so provably started nothing. But not after a
+        // loss of power: the shepherd does not sync what it writes there before it forks, so the disk may still have the first state.
+        let neverRan = attempt.state == .claimed || (!isEarlierBoot && receipt?.phase == .armed)
         var facts = AttemptFacts()
         facts.lost = Reason(isEarlierBoot ? .lostReboot : .lostSupervisor)
         facts.stop = attempt.stop

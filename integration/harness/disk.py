@@ -25,6 +25,8 @@ class Node:
     is_directory: bool
     #: Whether its bytes are followed, or only that it exists.
     has_bytes: bool = False
+    #: How far it was written from its beginning; None once that was not the way it was written.
+    written: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,17 @@ class Disk:
         elif node := self._of_descriptor(call):
             if not node.has_bytes:
                 return
-            if call.name == "pwrite64":
+            if call.name == "write" and node.written is not None:
+                data = call.strings()[0][: call.result]
+                self._change(call, node, offset=node.written, data=data)
+                node.written += len(data)
+            elif call.name == "pwrite64":
+                node.written = None
                 data = call.strings()[0]
                 written = data if call.end == float("inf") else data[: call.result]
                 self._change(call, node, offset=call.number(-1), data=written)
             elif call.name == "ftruncate":
+                node.written = None
                 self._change(call, node, length=call.number(-1))
             elif call.name == "mmap" and not ("MAP_SHARED" in call.arguments and "PROT_WRITE" in call.arguments):
                 return
