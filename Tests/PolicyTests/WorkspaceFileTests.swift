@@ -76,6 +76,9 @@ import Testing
             text: "on_missing = \"degrade\"\n[process]\nnice = 4", key: "process.nice", line: "3", bound: "5",
             found: "4"),
         Loosening(
+            text: "process.on_lost = \"retry\"", key: "process.on_lost", line: "1", bound: "\"fail\"",
+            found: "\"retry\""),
+        Loosening(
             text: "[network]\nmode = \"open\"", key: "network.mode", line: "2", bound: "\"api-only\"", found: "\"open\""
         ),
         Loosening(

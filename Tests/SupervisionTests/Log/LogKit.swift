@@ -34,13 +34,13 @@ func members(of line: some StringProtocol) throws -> JSONValue {
     try JSONText.decode(JSONValue.self, from: String(line))
 }
 
-/// All that a descriptor gives now or within a moment.
-func drain(_ descriptor: Int32) -> String {
+/// All that a descriptor gives until nothing has come for so many milliseconds.
+func drain(_ descriptor: Int32, _ patience: Int32 = 100) -> String {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 64 << 10)
     while true {
         var one = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard poll(&one, 1, 100) == 1 else { break }
+        guard poll(&one, 1, patience) == 1 else { break }
         let count = read(descriptor, &chunk, chunk.count)
         guard count > 0 else { break }
         bytes += chunk[..<count]
