@@ -7,10 +7,11 @@ import json
 import os
 import random
 import re
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import Result, Suite, World, expect
+from harness import NONCE, Result, Suite, World, expect
 from harness.world import IDENTITIES
 
 suite = Suite("configuration", __doc__ or "")
@@ -188,6 +189,35 @@ def nothing_runs(world: World) -> None:
     for words in (("config", "check"), ("config", "show", "--effective"), ("config", "show", "--effective", "--json"), ("config", "check", "--json")):
         result = world.claudine(*words)
         expect(result.code == 78 and secret.encode() not in result.stdout + result.stderr, str(result))
+
+
+@suite.case("the daemon says what it is configured to, and nothing of a task's own words")
+def log(world: World) -> None:
+    secret = "word" + world.nonce[::-1]
+    for level in ("trace", "error"):
+        world.write(world.config / "config.toml", f"[serve]\nlog_level = '{level}'\n")
+        daemon = world.start("serve")
+        for words in (("--agent", "demo", "--name", secret, f"a prompt with {secret}"), ("--label", secret, "--", "/bin/sh", "-c", f": {secret}; exit 3"), ("--", f"/no/such/{secret}")):
+            options = ["--detach", "--policy", "strict", "-C", world.workspace, "--env", f"{NONCE}={world.nonce}", "--env", f"WORD={secret}"]
+            task = world.claudine("run", *options, *words).text.strip()
+            world.claudine("wait", task)
+        daemon.popen.send_signal(signal.SIGTERM)
+        result = daemon.wait()
+        expect(result.code == 0 and result.stdout == b"", str(result))
+        lines = [json.loads(line) for line in result.errors.splitlines()]
+        said = [line["event"] for line in lines]
+        expect(secret not in result.errors and "/bin/sh" not in result.errors, f"a task's words are in the log: {result.errors!r}")
+        if level == "error":
+            expect(not said, f"said although nothing went wrong: {said}")
+            continue
+        expect(said[0] == "daemon.started" and said[-1] == "daemon.leaving", f"{said}")
+        for event, count in (("attempt.claimed", 3), ("attempt.ended", 3), ("daemon.ready", 1), ("daemon.stopping", 1), ("signal.received", 1)):
+            expect(said.count(event) == count, f"{count} {event} expected: {said}")
+        expect([line.get("state") for line in lines if line["event"] == "attempt.ended"] == ["succeeded", "failed", "failed"], f"{lines}")
+        expect(lines == sorted(lines, key=lambda line: str(line["time"])), "the lines are not in the order of their times")
+    world.write(world.config / "config.toml", "[serve]\nlog_level = 'loud'\n")
+    result = world.claudine("serve")
+    expect(result.code == 78 and "config.toml:2: serve.log_level" in result.errors, str(result))
 
 
 @suite.case("files that cannot be trusted or read")

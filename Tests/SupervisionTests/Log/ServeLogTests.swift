@@ -4,7 +4,7 @@ import Testing
 
 @testable import Supervision
 
-@Suite final class ServeLogTests {
+@Suite final class ServeLogTests: Sendable {
     private let paths: StatePaths
 
     init() throws {
@@ -45,6 +45,25 @@ import Testing
         try fill(5 << 20)
         try write("z")
         #expect(size(paths.serveLog) == 1 && size(paths.serveLog + ".1") == 5 << 20)
+    }
+
+    /// Who finds it large at the same time does not turn over the new one as well.
+    @Test func severalTurnItOverOnce() async throws {
+        try fill(5 << 20)
+        let holder = open(paths.serveLog, O_RDONLY)
+        defer { close(holder) }
+        #expect(flock(holder, LOCK_EX) == 0)
+        async let written: Void = Task.detached {
+            DispatchQueue.concurrentPerform(iterations: 2) { number in
+                #expect(throws: Never.self) { try self.write("\(number)") }
+            }
+        }.value
+        // Long enough for both to have found it large.
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(size(paths.serveLog) == 5 << 20)
+        #expect(flock(holder, LOCK_UN) == 0)
+        await written
+        #expect(size(paths.serveLog) == 2 && size(paths.serveLog + ".1") == 5 << 20)
     }
 
     @Test func whatIsNoFileIsRefused() throws {
