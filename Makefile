@@ -2,7 +2,6 @@
 
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
-CHAOS_ROUNDS ?= 200
 
 # swiftbuild, the other build system, cannot build Embedded Swift.
 SWIFT_BUILD := swift build --build-system native
@@ -51,8 +50,8 @@ demo: build ## run the bundled agent in a strict cage and show what came of it
 bench: release ## measure beside bubblewrap, unshare, firejail and a bare spawn
 	$(RELEASE) $(PYTHON) integration/bench.py
 
-chaos: build ## kill and stop at random (CHAOS_ROUNDS=200)
-	$(PYTHON) integration/chaos.py --rounds $(CHAOS_ROUNDS)
+chaos: build ## faults of every kind, with an observer that never stops looking
+	$(PYTHON) integration/chaos.py --class full
 	$(PYTHON) integration/orphans.py
 
 hostile: build ## attack the cage from inside, under every policy

@@ -5,7 +5,7 @@
 set -eu
 
 # libsqlite3, libseccomp and libcap are linked; the rest is what the tests are made of.
-wanted="libsqlite3-dev libseccomp-dev libcap-dev pkg-config python3 bubblewrap util-linux bsdutils binutils $*"
+wanted="libsqlite3-dev libseccomp-dev libcap-dev pkg-config python3 bubblewrap util-linux bsdutils binutils strace $*"
 
 have() {
     dpkg-query -W -f='${Status}' "$1" 2> /dev/null | grep -q '^install ok installed$'
@@ -23,7 +23,7 @@ if ! command -v dpkg-query > /dev/null; then
     for library in sqlite3 libseccomp libcap; do
         pkg-config --exists "$library" 2> /dev/null || missing="$missing $library"
     done
-    for program in python3 bwrap unshare script ldd; do
+    for program in python3 bwrap unshare script ldd strace; do
         command -v "$program" > /dev/null || missing="$missing $program"
     done
     [ -z "$missing" ] && exit 0

@@ -27,10 +27,7 @@ struct Claudine: AsyncParsableCommand {
 
     static func main() async {
         StandardDescriptors.open()
-        // A reader that goes away is seen as EPIPE where it matters; it must not end a supervisor.
-        signal(SIGPIPE, SIG_IGN)
-        // Nor must a file size limit of the caller's.
-        signal(SIGXFSZ, SIG_IGN)
+        Inherited.tame()
         do {
             let arguments = try RawArguments.checked()
             do {

@@ -36,10 +36,17 @@ class Binaries:
     def battery(self) -> Path:
         return self.prefix / "libexec" / "claudine" / "claudine-battery"
 
-    def copy(self, prefix: Path) -> Binaries:
-        """Another copy, for tests that damage it."""
-        shutil.copytree(self.prefix, prefix)
+    def copy(self, prefix: Path, *, linked: bool = False) -> Binaries:
+        """Another copy, for tests that damage it; of links, for those that only replace a file."""
+        shutil.copytree(self.prefix, prefix, copy_function=_link_or_copy if linked else shutil.copy2)
         return Binaries(prefix, self.libraries)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def built() -> Path:

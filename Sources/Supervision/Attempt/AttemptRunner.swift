@@ -397,8 +397,9 @@ package struct AttemptRunner {
             try? await Task.sleep(for: .seconds(1))
         }
         let directory = store.paths.attempt(claim.taskID, claim.attempt)
-        if facts.exit == nil, let found = Receipt.read(directory, claim: claim) {
-            facts.exit = found.exit
+        if let found = Receipt.read(directory, claim: claim) {
+            // Perhaps it came to write down what it did not come to tell.
+            facts.exit = facts.exit ?? found.exit
             facts.empty = found.empty
             if found.phase == .armed, startSent {
                 proof = .neverRan

@@ -1,0 +1,5 @@
+"""The scenarios, a module for each part of the study's list. Importing a module enters its scenarios into the register."""
+
+from . import shepherd, signals, soak, supervisor
+
+MODULES = (shepherd, supervisor, signals, soak)
