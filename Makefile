@@ -49,6 +49,7 @@ demo: build ## run the bundled agent in a strict cage and show what came of it
 
 bench: release ## measure beside bubblewrap, unshare, firejail and a bare spawn
 	$(RELEASE) $(PYTHON) integration/bench.py
+	$(RELEASE) $(PYTHON) integration/throughput.py
 
 chaos: build ## faults of every kind, with an observer that never stops looking
 	$(PYTHON) integration/chaos.py --class full
