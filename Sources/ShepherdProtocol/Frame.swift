@@ -6,7 +6,18 @@ package struct Frame: Equatable, Sendable {
     package static let maximumPayload = 1 << 20
     /// The largest message assembled from `more` frames.
     package static let maximumMessage = 16 << 20
-    package static let version: UInt8 = 1
+    /// What frames are written in. HELLO is in the oldest version that its sender speaks, so that everybody can read it.
+    package static let version = oldestVersion
+    /// Versions that this build can read. One that is left out cuts off the builds that speak nothing newer.
+    package static let oldestVersion: UInt8 = 1
+    package static let newestVersion: UInt8 = 1
+
+    /// The newest version that both speak, `other` being the range of a HELLO; nil when there is none. A daemon that runs across an
+    /// upgrade starts whatever shepherd is installed by then.
+    package static func common(oldest: UInt8, newest: UInt8) -> UInt8? {
+        let version = min(newest, newestVersion)
+        return version >= max(oldest, oldestVersion) ? version : nil
+    }
 
     package struct Flags: OptionSet, Sendable {
         package let rawValue: UInt16
@@ -125,7 +136,10 @@ package struct FrameDecoder: Sendable {
         }
         let length = Int(word(at: consumed))
         guard length >= Frame.headerSize, length <= Frame.headerSize + Frame.maximumPayload else { throw .length }
-        if available >= 5, buffer[consumed + 4] != Frame.version { throw .version }
+        if available >= 5 {
+            let version = buffer[consumed + 4]
+            guard version >= Frame.oldestVersion, version <= Frame.newestVersion else { throw .version }
+        }
         guard available >= 4 + length else {
             compact()
             return nil

@@ -48,7 +48,8 @@ final class Shepherd {
         outbox.post(
             .hello(
                 Hello(
-                    oldestVersion: Frame.version, newestVersion: Frame.version, pid: UInt32(bitPattern: getpid()),
+                    oldestVersion: Frame.oldestVersion, newestVersion: Frame.newestVersion,
+                    pid: UInt32(bitPattern: getpid()),
                     startTime: ProcReader.startTime(of: getpid()), at: cage_boottime(), lockHeld: lockHeld)))
     }
 

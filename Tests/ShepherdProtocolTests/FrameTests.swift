@@ -146,3 +146,23 @@ struct FrameTests {
         }
     }
 }
+
+struct VersionTests {
+    @Test(
+        arguments: [
+            (1, 1, 1), (1, 9, 1), (0, 1, 1), (2, 9, nil), (0, 0, nil), (9, 1, nil), (255, 255, nil),
+        ] as [(UInt8, UInt8, UInt8?)])
+    func theNewestVersionThatBothSpeakIsChosen(_ oldest: UInt8, _ newest: UInt8, _ chosen: UInt8?) {
+        #expect(Frame.common(oldest: oldest, newest: newest) == chosen)
+    }
+
+    @Test func aFrameOfAVersionThatNobodySpeaksIsRefused() {
+        for version in [Frame.oldestVersion - 1, Frame.newestVersion + 1, .max] {
+            var bytes = Frame(type: 1, sequence: 1).encoded
+            bytes[4] = version
+            var decoder = FrameDecoder()
+            decoder.append(bytes)
+            #expect(throws: FrameError.version) { try decoder.next() }
+        }
+    }
+}

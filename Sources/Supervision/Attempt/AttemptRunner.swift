@@ -141,7 +141,7 @@ package struct AttemptRunner {
             link?.send(.abort)
             return
         }
-        guard hello.oldestVersion <= Frame.version, Frame.version <= hello.newestVersion else {
+        guard Frame.common(oldest: hello.oldestVersion, newest: hello.newestVersion) != nil else {
             facts.neverRan =
                 SupervisionError.shepherdVersion(oldest: hello.oldestVersion, newest: hello.newestVersion).reason
             link?.send(.abort)
