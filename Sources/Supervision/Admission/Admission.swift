@@ -53,7 +53,7 @@ package struct Admission: Sendable {
     /// - Parameter peak: the most bytes that it held at once, where that was measured.
     package mutating func ended(_ id: Int64, peak: Int64?, at now: Int64) {
         tokens.advance(to: now, settled: settled)
-        breaker.ended(id, at: now)
+        breaker.ended(id)
         // One from before this daemon took no token, and has none to give.
         guard let attempt = live.removeValue(forKey: id) else { return }
         tokens.giveBack(attempt.token)
@@ -63,7 +63,7 @@ package struct Admission: Sendable {
     /// The kernel gave no process, descriptor or memory for a start (EAGAIN, EMFILE, ENFILE, ENOMEM).
     package mutating func spawnFailed(at now: Int64) { breaker.failed(at: now) }
 
-    /// There is a process.
+    /// There is a process. To be told as soon as it is known, not when that process ends: a probe keeps all others waiting.
     package mutating func spawnSucceeded() { breaker.succeeded() }
 
     // MARK: - What follows

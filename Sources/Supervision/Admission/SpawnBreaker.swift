@@ -6,6 +6,8 @@ struct SpawnBreaker: Sendable {
         /// Until then nothing starts; after it, one.
         case open(until: Int64)
         case probing(attempt: Int64)
+        /// The probe is gone, and its outcome may still come; meanwhile another may start.
+        case halfOpen
     }
 
     enum Denial: Equatable {
@@ -25,14 +27,17 @@ struct SpawnBreaker: Sendable {
     /// Why nothing may start; nil if something may.
     func denial(at now: Int64) -> Denial? {
         switch state {
-        case .closed: nil
+        case .closed, .halfOpen: nil
         case .open(let until): now < until ? .waiting(until - now) : nil
         case .probing: .probing
         }
     }
 
     mutating func started(_ attempt: Int64) {
-        if case .open = state { state = .probing(attempt: attempt) }
+        switch state {
+        case .open, .halfOpen: state = .probing(attempt: attempt)
+        case .closed, .probing: break
+        }
     }
 
     mutating func failed(at now: Int64) {
@@ -52,7 +57,7 @@ struct SpawnBreaker: Sendable {
     }
 
     /// A probe that ended without an outcome (refused before there was a process) has tried nothing: the next one is the probe.
-    mutating func ended(_ attempt: Int64, at now: Int64) {
-        if case .probing(attempt) = state { state = .open(until: now) }
+    mutating func ended(_ attempt: Int64) {
+        if case .probing(attempt) = state { state = .halfOpen }
     }
 }

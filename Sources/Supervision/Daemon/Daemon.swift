@@ -91,7 +91,10 @@ package struct Daemon: Sendable {
     ) async throws(StoreError) {
         log.event(.attemptClaimed(claim.taskID, attempt: claim.attempt))
         var observer = AttemptObserver()
-        observer.onStarted = { [log] in log.event(.attemptStarted(claim.taskID, attempt: claim.attempt)) }
+        observer.onStarted = { [log] in
+            log.event(.attemptStarted(claim.taskID, attempt: claim.attempt))
+            Task { await dispatcher.spawned() }
+        }
         observer.onMemory = { bytes in Task { await dispatcher.measured(claim, rss: bytes) } }
         var runner = AttemptRunner(
             store: store, claim: claim, prepared: prepared, observer: observer, instance: listener,

@@ -74,14 +74,17 @@ actor Dispatcher {
 
     func measured(_ claim: Claim, rss: Int64) { admission.measured(claim.fence, rss: rss) }
 
+    /// An attempt has a process, so there are resources for one.
+    func spawned() { admission.spawnSucceeded() }
+
     /// An attempt is over; what it used is what the next of its kind is expected to use.
     func ended(_ claim: Claim, _ result: EndResult, peak: Int64?) {
         let now = boottimeNanoseconds()
-        admission.ended(claim.fence, peak: peak, at: now)
         switch result {
         case .requeued(.spawnResources), .ended(_, .spawnResources): admission.spawnFailed(at: now)
-        case .requeued, .ended, .stale: admission.spawnSucceeded()
+        case .requeued, .ended, .stale: break
         }
+        admission.ended(claim.fence, peak: peak, at: now)
     }
 }
 

@@ -15,6 +15,8 @@ struct AdmissionPropertyTests {
         var failures = 0
         var closedUntil: Int64 = 0
         var probe: Int64?
+        /// The last probe ended before its outcome was told.
+        var isPending = false
 
         init(seed: UInt64, limits: AdmissionLimits) {
             random = SeededGenerator(seed: seed)
@@ -53,14 +55,14 @@ struct AdmissionPropertyTests {
         mutating func start() {
             admission.started(next, kind: kind(), at: now)
             running.append(next)
-            if failures > 0 { probe = next }
+            if failures > 0 { (probe, isPending) = (next, false) }
             next += 1
         }
 
         mutating func end(_ index: Int) {
             let id = running.remove(at: index)
             admission.ended(id, peak: chance(50) ? .random(in: 0...(2 << 30), using: &random) : nil, at: now)
-            if probe == id { (probe, closedUntil) = (nil, now) }
+            if probe == id { (probe, closedUntil, isPending) = (nil, now, true) }
         }
 
         mutating func spawn(fails: Bool) {
@@ -70,11 +72,11 @@ struct AdmissionPropertyTests {
                 let pauses = [0.25, 0.5, 1, 2, 4, 8, 16, 30]
                 closedUntil = now + .seconds(pauses[min(failures, pauses.count - 1)])
                 failures += 1
-                probe = nil
+                (probe, isPending) = (nil, false)
             } else {
                 admission.spawnSucceeded()
-                guard failures == 0 || probe != nil else { return }
-                (failures, closedUntil, probe) = (0, 0, nil)
+                guard failures == 0 || probe != nil || isPending else { return }
+                (failures, closedUntil, probe, isPending) = (0, 0, nil, false)
             }
         }
 

@@ -52,13 +52,25 @@ struct SpawnBreakerTests {
         var breaker = SpawnBreaker()
         breaker.failed(at: .seconds(100))
         breaker.started(1)
-        breaker.ended(2, at: .seconds(101))
+        breaker.ended(2)
         #expect(breaker.denial(at: .seconds(101)) == .probing)
-        breaker.ended(1, at: .seconds(101))
+        breaker.ended(1)
         #expect(breaker.denial(at: .seconds(101)) == nil)
         breaker.started(3)
         #expect(breaker.denial(at: .seconds(101)) == .probing)
         breaker.failed(at: .seconds(101))
         #expect(breaker.denial(at: .seconds(101)) == .waiting(.seconds(0.5)))
+    }
+
+    @Test(arguments: [true, false])
+    func theOutcomeOfAProbeMayComeAfterItsEnd(_ succeeds: Bool) {
+        var admission = Admission(.fast)
+        admission.spawnFailed(at: .seconds(99))
+        admission.started(1, kind: "command", at: .seconds(100))
+        admission.ended(1, peak: nil, at: .seconds(100))
+        if succeeds { admission.spawnSucceeded() } else { admission.spawnFailed(at: .seconds(100)) }
+        #expect(admission.ask(.plenty, at: 100).codes == (succeeds ? [] : ["spawnBreaker"]))
+        admission.started(2, kind: "command", at: .seconds(101))
+        #expect(admission.ask(.plenty, at: 101).ok == succeeds)
     }
 }
