@@ -9,10 +9,16 @@ actor Dispatcher {
     private let instance: InstanceIdentity
     private let prepare: Preparer
     private var admission: Admission
-    private var reading: HostReading?
-    private var readAt: Int64 = 0
+    private var last: Look?
     /// What was found when it was last asked.
     private(set) var verdict = AdmissionVerdict(blockedBy: [])
+
+    /// What the machine had, and when; the disk of a task's workspace is part of it.
+    private struct Look {
+        var workspace: String?
+        var at: Int64
+        var reading: HostReading
+    }
 
     /// Nanoseconds for which a reading is good; the kernel's own averages are no quicker.
     private static let freshness: Int64 = 1_000_000_000
@@ -41,7 +47,7 @@ actor Dispatcher {
                 continue
             }
             kind = task.spec.kind
-            guard try mayStart(task.spec.kind, bounds, reserved: reserved) else { return nil }
+            guard try mayStart(task.spec.kind, in: task.spec.workspace, bounds, reserved: reserved) else { return nil }
             let prepared: PreparedAttempt
             do throws(Refusal) {
                 prepared = try prepare(task)
@@ -56,19 +62,24 @@ actor Dispatcher {
             return (claim, prepared)
         }
         // For whoever asks how it stands.
-        if kind == nil { _ = try mayStart("command", bounds, reserved: reserved) }
+        if kind == nil { _ = try mayStart("command", in: nil, bounds, reserved: reserved) }
         return nil
     }
 
-    private func mayStart(_ kind: String, _ bounds: QueueBounds, reserved: Int) throws(StoreError) -> Bool {
+    private func mayStart(
+        _ kind: String, in workspace: String?, _ bounds: QueueBounds, reserved: Int
+    ) throws(StoreError) -> Bool {
         let now = boottimeNanoseconds()
-        if reading == nil || now - readAt >= Self.freshness {
-            reading = HostSensors.read(stateDirectory: store.paths.directory, workspaces: [])
-            readAt = now
+        if last == nil || last?.workspace != workspace || now - (last?.at ?? 0) >= Self.freshness {
+            last = Look(
+                workspace: workspace, at: now,
+                reading: HostSensors.read(
+                    stateDirectory: store.paths.directory, workspaces: workspace.map { [$0] } ?? []))
         }
-        guard let reading else { return false }
+        guard let last else { return false }
         verdict = admission.verdict(
-            reading, running: try store.runningAttempts() + reserved, maxRunning: bounds.running, kind: kind, at: now)
+            last.reading, running: try store.runningAttempts() + reserved, maxRunning: bounds.running, kind: kind,
+            at: now)
         return verdict.ok
     }
 
