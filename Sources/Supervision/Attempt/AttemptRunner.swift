@@ -36,6 +36,7 @@ package struct AttemptRunner {
     private let protectedNames: ProtectedNamesWatch
     private var facts = AttemptFacts()
     private var silence = Silence()
+    private var saidHello = false
     private var startSent = false
     /// The agent may have run, as far as is known.
     private var proof = RetryRule.Proof.ran
@@ -229,6 +230,11 @@ package struct AttemptRunner {
     private mutating func handle(_ report: Report) async throws(StoreError) -> Bool {
         switch report {
         case .hello(let hello):
+            guard !saidHello else {
+                facts.lost = Reason(.lostProtocol, "Its shepherd said hello a second time.")
+                return true
+            }
+            saidHello = true
             try await arm(hello)
         case .receipt(let found):
             Trace.mark("cage.ready")

@@ -114,7 +114,8 @@ enum Outcome {
             return Reason(
                 .limitDisk, "Its files grew by more than its limit of \(policy.limits.disk).",
                 detail: bound(policy.limits.disk))
-        case .supervisorGone: return Reason(.lostSupervisor)
+        // It says what its shepherd took its silence for. A supervisor that lives knows better why it fell silent.
+        case .supervisorGone: return facts.lost ?? Reason(.lostSupervisor)
         case .protocolError: return Reason(.lostProtocol)
         case .receiptMismatch, .none: return facts.lost ?? Reason(.lostShepherd)
         }

@@ -1,5 +1,5 @@
 """The scenarios, a module for each part of the study's list. Importing a module enters its scenarios into the register."""
 
-from . import shepherd, signals, soak, supervisor
+from . import protocol, shepherd, signals, soak, supervisor
 
-MODULES = (shepherd, supervisor, signals, soak)
+MODULES = (shepherd, supervisor, signals, soak, protocol)
