@@ -31,10 +31,10 @@ from harness import IDENTITIES, Failure, Process, Running, Skip, Suite, World, c
 from harness import disk as disks
 from harness import writetrace
 from harness.disk import Disk, Sync
+from harness.record import TERMINAL, UNLIMITED_ADMISSION
 
 suite = Suite("powerloss", __doc__ or "")
 
-TERMINAL = {"succeeded", "failed", "timedOut", "cancelled", "refused", "lost"}
 CUTS = int(os.environ.get("CLAUDINE_POWERLOSS_CUTS", "150"))
 #: Moments after which a daemon is started.
 BOOTS = 8
@@ -236,23 +236,13 @@ def inside(running: Running) -> Process:
     return wait_until("a traced program", 10, lambda: next(filter(None, map(Process.of, children(running.popen.pid))), None))
 
 
-#: The machine of a test is busy; how much it bears is not what is tried here.
-CONFIGURATION = """
-[admission]
-memory_pressure = "unlimited"
-cpu_pressure = "unlimited"
-io_pressure = "unlimited"
-start_rate = "unlimited"
-"""
-
-
 @functools.cache
 def recording() -> Recording:
     """A day in the life of a state directory, from its first command."""
     world = World(IDENTITIES[0])
     # Its workspace is that of the tasks that the next boot may run.
     atexit.register(world.close)
-    world.write(world.config / "config.toml", CONFIGURATION)
+    world.write(world.config / "config.toml", UNLIMITED_ADMISSION)
     recorder = Recorder(world)
     recorder.do("list", "--json")
     follower = recorder.start("events", "-f")
@@ -277,7 +267,7 @@ class Replay:
     def __init__(self, world: World, recorded: Recording) -> None:
         self.world = world
         self.recorded = recorded
-        world.write(world.config / "config.toml", CONFIGURATION)
+        world.write(world.config / "config.toml", UNLIMITED_ADMISSION)
         self.boot = world.write(world.base / "boot_id", f"{uuid.uuid4()}\n", mode=0o644)
 
     def check(self, name: str, at: float, loss: Callable[..., Any], seed: int, works: Callable[[Sync], bool] = lambda sync: True) -> None:
@@ -420,8 +410,11 @@ def served(world: World) -> str:
     recorded = recorded_here()
     replay = Replay(world, recorded)
     dice = random.Random(SEED)
-    moments = sorted(said.at for said in recorded.acknowledged if said.name in recorded.ran)
-    ran = sum(replay.serve(f"boot{index}", dice.choice(moments) + INSTANT, dice) for index in range(BOOTS))
+    told = [said for said in recorded.acknowledged if said.name in recorded.ran]
+    # Every other time somebody has just queued something.
+    queued = [said for said in told if said.what == "known"]
+    cuts = [dice.choice(told if index % 2 else queued).at + INSTANT for index in range(BOOTS)]
+    ran = sum(replay.serve(f"boot{index}", at, dice) for index, at in enumerate(cuts))
     expect(ran, f"seed {SEED}: nothing was left to run in {BOOTS} boots")
     return f"seed {SEED}, {BOOTS} boots, {ran} tasks run"
 

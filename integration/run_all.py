@@ -34,6 +34,7 @@ SUITES = [
     Entry("contract"),
     Entry("badinput"),
     Entry("database"),
+    Entry("damage"),
     Entry("configuration"),
     Entry("powerloss"),
     Entry("policies"),

@@ -74,6 +74,11 @@ extension Failure {
         case let error as AgentError:
             self.init(
                 error.code.rawValue, error.message, hint: error.hint, exitCode: Self.exitCode(error.code, table))
+        case let error as SupervisionError:
+            let reason = error.reason
+            self.init(
+                reason.code.rawValue, reason.message, hint: reason.detail?["fix"]?.stringValue, detail: reason.detail,
+                exitCode: table == .asTask ? ExitCodes.notRun : ExitCodes.no)
         case let error as OutputLogError:
             self.init(
                 "output.unreadable", error.description,
