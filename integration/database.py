@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from harness import IDENTITIES, Running, Skip, Suite, World, expect, wait_until
 from harness.record import begun, refusal, served, settled, works
+from harness.smalldisk import SmallDisk
 
 suite = Suite("database", __doc__ or "")
 
@@ -132,63 +131,6 @@ def locked_at_arm(world: World) -> None:
 
 
 # MARK: full
-
-
-class SmallDisk:
-    """The world's state directory on a file system of its own, which everything the world starts from now on sees."""
-
-    def __init__(self, world: World, kibibytes: int) -> None:
-        if os.geteuid() != 0:
-            raise Skip("only root may mount a file system that others use")
-        self.world = world
-        user = world.identity
-        options = f"size={kibibytes}k,mode=700,uid={user.uid},gid={user.gid}"
-        script = f"mount -t tmpfs -o {options} none '{world.state}' && echo ready && exec cat"
-        self.holder = subprocess.Popen(
-            ["/usr/bin/unshare", "-m", "/bin/sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self.holder.stdout
-        expect(self.holder.stdout.readline() == b"ready\n", "no file system")
-        self.state = Path(f"/proc/{self.holder.pid}/root{world.state}")
-        self.filler = self.state / "filler"
-        world.launch = self.launch  # type: ignore[method-assign]
-
-    def launch(self, command: Sequence[str | bytes | Path], **more: Any) -> Running:
-        """Like the world's own, inside."""
-        user = self.world.identity
-        become = ["/usr/bin/setpriv", f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups"] if user.uid else []
-        script = f"cd '{self.world.workspace}' && exec \"$@\""
-        prefix = ["/usr/bin/nsenter", "-t", str(self.holder.pid), "-m", *become, "/bin/sh", "-c", script, "sh"]
-        popen = subprocess.Popen(
-            [*prefix, *command], env=self.world.environment(more.get("env")), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True)
-        running = Running(self.world, popen)
-        self.world._started.append(running)
-        return running
-
-    def fill(self) -> None:
-        with self.filler.open("ab", buffering=0) as file:
-            for size in (1 << 16, 1 << 12):
-                try:
-                    while file.write(bytes(size)) == size:
-                        pass
-                except OSError:
-                    continue
-
-    def free(self) -> None:
-        self.filler.unlink()
-
-    def __enter__(self) -> SmallDisk:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        del self.world.launch
-        for running in self.world._started:
-            if running.popen.poll() is None:
-                running.popen.kill()
-                running.popen.wait()
-        assert self.holder.stdin
-        self.holder.stdin.close()
-        self.holder.wait(30)
 
 
 @suite.case("full: a new task is refused, and runs when there is space again")

@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 
 /// Why the store could not do what was asked; when it is thrown by `open` or by a transaction, nothing has been changed.
 package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -62,6 +63,10 @@ extension StoreError {
             self.init(.notADatabase, "\(path) is not a Claudine database.", hint: Self.moveAway)
         case .SQLITE_CORRUPT:
             self.init(.corrupt, "The database \(path) is damaged.", hint: Self.moveAway)
+        case .SQLITE_CANTOPEN where Self.isPermitted(path):
+            self.init(
+                .io, "The database \(path) cannot be opened, although nothing forbids it.",
+                hint: "Perhaps too many files are open, or its file system has no inodes left.")
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_CANTOPEN:
             self.init(
                 .readOnly, "The database \(path) cannot be written.",
@@ -87,6 +92,12 @@ extension StoreError {
         StoreError(
             .moved, "The database \(path) was moved, replaced or deleted while it was in use.",
             hint: "Move it back, or give its new place with --state-dir; what was recorded until then is in it.")
+    }
+
+    /// Asked by name: opening a file that SQLite has open, and closing it, would take away its locks.
+    private static func isPermitted(_ path: String) -> Bool {
+        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        return access(path, R_OK | W_OK) == 0 && access(directory, W_OK | X_OK) == 0
     }
 
     static let moveAway =

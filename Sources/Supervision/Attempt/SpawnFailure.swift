@@ -8,6 +8,12 @@ enum SpawnFailure {
     static func reason(_ error: SpawnError, _ prepared: PreparedAttempt) -> Reason {
         switch error.stage {
         case .exec: return program(error, prepared)
+        // Whatever it was needed for: what the machine lacks now it may have in a moment, and no policy is to blame.
+        case _ where isShortage(error.errno):
+            return Reason(
+                .spawnResources, "The machine had nothing left to build the cage with: \(text(error.errno)).",
+                detail: detail(
+                    error, "machine", "end other processes, or raise the limits of processes, files and memory"))
         case .prepare, .session, .streams, .output, .handoff, .closeRange:
             return failed(error, "The shepherd could not prepare the start")
         case .workingDirectory:
@@ -15,10 +21,6 @@ enum SpawnFailure {
                 .refusedWorkspace, "The workspace cannot be entered inside the cage: \(text(error.errno)).",
                 detail: detail(
                     error, "workspace", "check the permissions of the workspace and of the directories above it"))
-        case .fork where isShortage(error.errno), .clone where isShortage(error.errno):
-            return Reason(
-                .spawnResources, "The kernel gave no process for the cage: \(text(error.errno)).",
-                detail: detail(error, "process", "end other processes or raise their limit, then try again"))
         case .receipt where error.index == 2:
             return failed(
                 error, "The worker ended before it could become the program, perhaps by its policy's own filter")
