@@ -22,6 +22,8 @@ struct Specification {
         /// The code of the reason it was first asked to stop for.
         var stop: String?
         var force = false
+        /// It was asked to stop so that another daemon may go on with it.
+        var isHandedOver = false
         /// Somebody wants it to end for good.
         var isUnwanted = false
         var hasDeadline = false
@@ -118,10 +120,12 @@ struct Specification {
             return "cancelledAtOnce"
         case .isNoted: break
         }
-        let before = task.stop
+        // A handover is no wish that it ends.
+        let before = task.isHandedOver && origin != .handover ? nil : task.stop
         if origin != .handover { task.isUnwanted = true }
         if before == nil || force && !task.force {
             log.append("task.stopRequested \(id)")
+            task.isHandedOver = origin == .handover && (before == nil || task.isHandedOver)
             task.stop = before ?? origin.reason.code.rawValue
             task.force = task.force || force
         }
@@ -226,6 +230,7 @@ struct Specification {
         tasks[id]?.rests = rests
         tasks[id]?.stop = nil
         tasks[id]?.force = false
+        tasks[id]?.isHandedOver = false
         return "requeued"
     }
 

@@ -5,8 +5,8 @@
 /// (twice, too late, overtaken) is ignored and counted in the attempt's row. What reaches `ended` by anything but a new attempt
 /// gives the task its final state, and lets go or forsakes the tasks that wait for it, all in the same transaction.
 ///
-/// The rules R1–R34 that the cells keep are those of studies of supervision, A.7; Tests/StoreTests/RaceRuleTests.swift has a test
-/// of each name.
+/// The rules R1–R34 that the cells keep are those of studies of supervision, A.7; Tests/SupervisionTests/RaceRules has a test of
+/// each name.
 enum StateMachine {
     enum Event: CaseIterable {
         /// Every task it waits for has ended well enough.

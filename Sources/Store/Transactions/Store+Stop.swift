@@ -33,7 +33,14 @@ extension Database {
         case .stays: break
         }
         if origin.isForGood { try execute(sql: "UPDATE task SET give_up = 1 WHERE id = ?", arguments: [id.text]) }
-        let before = try stopRequest(id)
+        var before = try stopRequest(id)
+        // A daemon that hands its task over does not want it to end: whoever does is the first.
+        if origin.isForGood, before?.reason == StopOrigin.handover.reason {
+            try execute(
+                sql: "UPDATE task SET stop_reason_json = NULL, stop_requested_at = NULL WHERE id = ?",
+                arguments: [id.text])
+            before = nil
+        }
         if before == nil || (force && before?.force == false) {
             try latch(id, origin.reason, force: force, at: moment)
             let reason = before?.reason ?? origin.reason
