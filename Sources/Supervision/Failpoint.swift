@@ -57,8 +57,9 @@ package enum Failpoint: String, CaseIterable, Sendable {
                 reached.add(1, ordering: .relaxed).newValue == order.turn
             else { return }
             switch order.action {
-            case .kill: kill(getpid(), SIGKILL)
-            case .stop: kill(getpid(), SIGSTOP)
+            // To this very thread: a signal to the process may reach another, and this one would go on for a while.
+            case .kill: raise(SIGKILL)
+            case .stop: raise(SIGSTOP)
             case .error: throw StoreError(.io, "The failpoint \(point.rawValue) was ordered to fail.")
             }
         }
