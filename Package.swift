@@ -108,7 +108,9 @@ let package = Package(
         .testTarget(name: "GatewayTests", dependencies: ["Gateway"], swiftSettings: strict),
         .testTarget(
             name: "SupervisionTests",
-            dependencies: ["Supervision", "Store", "Policy", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Supervision", "Store", "Policy", "ShepherdProtocol", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
     ]
 )
