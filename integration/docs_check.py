@@ -33,6 +33,19 @@ def problems(document: Path) -> list[str]:
     return found
 
 
+def race_rules() -> list[str]:
+    """Each of the rules R1 to R34 (studies of supervision, A.7) has one test that is named after it; a case that its comment names exists."""
+    folder = REPOSITORY / "Tests" / "SupervisionTests" / "RaceRules"
+    text = "".join(path.read_text() for path in sorted(folder.glob("*.swift")))
+    tests = re.findall(r"@Test[^\n]*\s+func r(\d+)[A-Z]\w+\(", text)
+    found = [f"{folder.name}: {tests.count(str(rule))} tests named after R{rule}" for rule in range(1, 35) if tests.count(str(rule)) != 1]
+    for suite, case in re.findall(r"(integration/\w+\.py), \"([^\"]+)\"", text):
+        path = REPOSITORY / suite
+        if not path.exists() or case not in path.read_text():
+            found.append(f"{folder.name}: {suite} has no case '{case}'")
+    return found
+
+
 #: A part of a page that a command prints, with its marks.
 PART = re.compile(r"<!-- (\w+): begin -->\n.*?<!-- \1: end -->\n", re.S)
 
@@ -88,6 +101,7 @@ def main() -> None:
     for page, command in (("policies.md", "policy"), ("configuration.md", "config")):
         found += generated(REPOSITORY / "docs" / page, [built() / "claudine", command, "reference"], "--write" in sys.argv[1:])
     found += unit_problems()
+    found += race_rules()
     for problem in found:
         print(f"FAIL docs: {problem}")
     print(f"docs: {len(documents)} documents, {len(found)} problems")

@@ -35,6 +35,8 @@ SUITES = [
     Entry("badinput"),
     Entry("database"),
     Entry("damage"),
+    Entry("races"),
+    Entry("ten"),
     Entry("configuration"),
     Entry("powerloss"),
     Entry("policies"),
