@@ -58,6 +58,8 @@ enum Schema {
         ALTER TABLE instance ADD COLUMN leaving INTEGER NOT NULL DEFAULT 0 CHECK (leaving IN (0, 1));
         ALTER TABLE instance ADD COLUMN status_json TEXT CHECK (status_json IS NULL OR json_valid(status_json));
 
+        CREATE INDEX instance_daemon ON instance (number) WHERE role = 'daemon';
+
         CREATE TABLE dependency (
             task INTEGER NOT NULL REFERENCES task (number) ON DELETE CASCADE,
             needs INTEGER NOT NULL REFERENCES task (number) ON DELETE CASCADE,

@@ -28,6 +28,8 @@ package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case dependencyMissing = "dependency.missing"
         /// It would wait for itself, for one task twice, or for too many.
         case dependencyInvalid = "dependency.invalid"
+        /// A task that has not ended works in the same private home.
+        case homeInUse = "task.homeInUse"
         /// Another task was made with the same idempotency key.
         case idempotencyConflict = "idempotency.conflict"
     }

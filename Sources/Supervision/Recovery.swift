@@ -24,12 +24,14 @@ package enum Recovery {
     }
 
     /// One pass over everything; throws only where the store itself cannot be read.
-    package static func pass(_ store: Store) async throws(StoreError) -> Report {
+    ///
+    /// - Parameter forsaken: fences of attempts whose instance lives but has given them up.
+    package static func pass(_ store: Store, forsaken: Set<Int64> = []) async throws(StoreError) -> Report {
         var report = Report()
         try store.rebaseClocks()
         for attempt in try store.unfinishedAttempts() {
             do throws(StoreError) {
-                guard try !store.isAlive(attempt.instance) else { continue }
+                if !forsaken.contains(attempt.claim.fence), try store.isAlive(attempt.instance) { continue }
                 switch try await recover(attempt, store) {
                 case .ended: report.ended += 1
                 case .requeued: report.requeued += 1
@@ -104,9 +106,9 @@ package enum Recovery {
         var facts = AttemptFacts()
         facts.lost = Reason(isEarlierBoot ? .lostReboot : .lostSupervisor)
         facts.stop = attempt.stop
-        facts.exit = receipt?.exit
+        // A loss of power may have left what was last heard in the row alone.
+        facts.exit = receipt?.exit ?? attempt.exit.map { LeaderExit($0) }
         facts.empty = receipt?.empty ?? Receipt.outputOnly(directory)
-        // Before a loss of power the last that was heard may stand in the row alone.
         guard let policy = try? Policy(canonicalJSON: attempt.frozen.policyJSON),
             let spec = try store.spec(attempt.claim.taskID)
         else { return .final(Ending(Reason(.lostSupervisor))) }
@@ -133,5 +135,19 @@ package enum Recovery {
         var cursor = StreamCursor(output, .stdout)
         while let piece = try? cursor.next() { transcript.take(piece) }
         return transcript.finish()
+    }
+}
+
+extension LeaderExit {
+    /// As the supervisor had written it down; why it was stopped stands beside it, as the latched reason.
+    fileprivate init(_ facts: ExitFacts) {
+        let end: ProcessEnd =
+            switch facts.exit {
+            case .code(let code): .exited(code: UInt8(truncatingIfNeeded: code))
+            case .signal(let name): .signalled(UInt8(truncatingIfNeeded: SignalName.number(name) ?? SIGKILL))
+            }
+        self.init(
+            end: end, ourSignal: facts.signalledBefore, reason: .cancel, at: UInt64(clamping: facts.observedAt ?? 0),
+            survivors: 0)
     }
 }

@@ -63,7 +63,7 @@ extension TaskRecord {
         switch reason.code.meaning.exit {
         case .own: return ownExitCode == 0 ? 1 : ownExitCode
         case .fixed(let code): return code
-        case .cancelled: return reason.detail?["signal"]?.stringValue == "SIGINT" ? 130 : 143
+        case .cancelled: return reason.cancelledExitCode
         }
     }
 
@@ -74,4 +74,14 @@ extension TaskRecord {
         case nil: state == .succeeded ? 0 : 1
         }
     }
+}
+
+extension Reason {
+    /// How a command exits that was interrupted for this reason.
+    package var exitCode: Int32? {
+        guard case .cancelled = code.meaning.exit else { return nil }
+        return cancelledExitCode
+    }
+
+    fileprivate var cancelledExitCode: Int32 { detail?["signal"]?.stringValue == "SIGINT" ? 130 : 143 }
 }

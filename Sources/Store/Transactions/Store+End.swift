@@ -36,6 +36,10 @@ extension Database {
         let columns = try ending.columns(at: moment)
         guard try take(.end, claim, at: moment, setting: columns, ending.json).isTaken else { return false }
         try endTask(claim.taskID, ending, at: moment)
+        // A process that ran its own task is done with it.
+        try execute(
+            sql: "DELETE FROM instance WHERE role = 'run' AND id = (SELECT owner FROM task WHERE id = ?)",
+            arguments: [claim.taskID.text])
         return true
     }
 
@@ -64,13 +68,16 @@ extension Database {
         guard try take(.again, claim, at: moment, setting: columns, .object(data)).isTaken else { return false }
         try execute(
             sql: """
-                UPDATE task SET clock_boot = ?, not_before = ?, not_before_boottime = ?, continue_session = ?,
+                UPDATE task SET clock_boot = ?, not_before = ?, not_before_boottime = ?,
+                    continue_session = CASE WHEN ? THEN ? ELSE coalesce(?, continue_session) END,
                     stop_reason_json = NULL, stop_requested_at = NULL, stop_force = 0
                 WHERE id = ?
                 """,
             arguments: [
                 try Host.bootID(), moment.wall.milliseconds.addingClamped(again.delayMs),
-                moment.boottime.addingClamped(again.delayMs.multipliedClamped(by: 1_000_000)), again.session,
+                moment.boottime.addingClamped(again.delayMs.multipliedClamped(by: 1_000_000)),
+                // An attempt that came to nothing has not used up the session it was to go on with.
+                again.counted, again.session, again.session,
                 claim.taskID.text,
             ])
         var requeued: [String: JSONValue] = ["reason": again.reason.json, "delayMs": .integer(again.delayMs)]

@@ -33,6 +33,11 @@ extension Store {
                 guard try db.spec(earlier)?.asksForTheSame(as: spec) == true else { throw Self.conflict(key, earlier) }
                 return .existing(try db.requireRecord(earlier))
             }
+            if let home = spec.homeOf, let other = try db.liveTask(inHomeOf: home) {
+                throw StoreError(
+                    .homeInUse, "The private home of \(home) is in use by \(other).",
+                    hint: "Wait for \(other), or cancel it first.")
+            }
             let moment = Moment()
             let needs = try db.dependencies(of: spec, id)
             let failed = needs.first { $0.hasFailed && !$0.acceptsAnyEnd }
@@ -64,10 +69,11 @@ extension Store {
     }
 
     /// Writes down a task that must not run: it is born with its final state.
-    package func refuse(_ spec: TaskSpec, _ reason: Reason) throws(StoreError) -> TaskRecord {
+    package func refuse(
+        _ spec: TaskSpec, _ reason: Reason, id: TaskID = .random()
+    ) throws(StoreError) -> TaskRecord {
         try write(.full) { db in
             let moment = Moment()
-            let id = TaskID.random()
             var spec = spec
             // The key stays free for the request that will be right.
             spec.idempotencyKey = nil
@@ -113,6 +119,8 @@ extension TaskSpec {
     fileprivate func asksForTheSame(as other: TaskSpec) -> Bool {
         var (one, two) = (self, other)
         (one.surroundings, two.surroundings) = (nil, nil)
+        // Said for people; what was asked for is in `limitOptions`.
+        (one.limits, two.limits) = ([:], [:])
         return one == two
     }
 }
@@ -196,6 +204,14 @@ extension Database {
 
     /// Of a task that waits for its turn or for others; said so that the index of those that have not ended serves it.
     static let isWaiting = "(state IN ('queued', 'blocked') AND ended_at IS NULL)"
+
+    fileprivate func liveTask(inHomeOf home: TaskID) throws -> TaskID? {
+        try String.fetchOne(
+            self,
+            sql: "SELECT id FROM task WHERE json_extract(spec_json, '$.homeOf') = ? AND ended_at IS NULL LIMIT 1",
+            arguments: [home.text]
+        ).flatMap(TaskID.init)
+    }
 
     func waitingTasks() throws -> Int {
         try Int.fetchOne(self, sql: "SELECT count(*) FROM task WHERE \(Self.isWaiting)") ?? 0

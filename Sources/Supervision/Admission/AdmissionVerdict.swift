@@ -18,6 +18,8 @@ package struct Blocker: Codable, Equatable, Sendable {
         case sensor
         /// The daemon's own: what was left behind is being cleaned up, or it is on its way out.
         case recovery, stopping
+        /// config.toml cannot be read, so nobody knows what a task is to be run with.
+        case configuration
     }
 
     /// A `Code`, as text: whoever reads it may be older than who wrote it.

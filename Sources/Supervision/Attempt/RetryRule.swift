@@ -35,7 +35,9 @@ struct RetryRule {
         guard let reason = ending.reason, ending.state != .succeeded, ending.state != .refused else {
             return .final(ending)
         }
-        if reason.detail?["requeue"] == true { return .again(ending, Again(reason, counted: false)) }
+        if reason.detail?["requeue"] == true {
+            return .again(ending, Again(reason, counted: false, session: ending.sessionId))
+        }
         guard ending.state != .cancelled else { return .final(ending) }
         if proof == .neverRan {
             guard history.uncountedInARow + 1 < patience else { return .final(ending) }

@@ -14,7 +14,7 @@ package struct Daemon: Sendable {
 
     package init(
         store: Store, settings: DaemonSettings, log: Log,
-        prepare: @escaping @Sendable (QueuedTask) throws(Refusal) -> PreparedAttempt
+        prepare: @escaping @Sendable (QueuedTask) throws(PreparationFailure) -> PreparedAttempt
     ) {
         self.store = store
         self.settings = settings
@@ -29,7 +29,6 @@ package struct Daemon: Sendable {
         } catch let error as DaemonError {
             throw error
         } catch let error as StoreError {
-            log.event(.storeFailed(error.code))
             throw .store(error)
         } catch {
             throw .store(StoreError(.io, "The daemon failed: \(error)"))
@@ -45,6 +44,7 @@ package struct Daemon: Sendable {
         let listener = InstanceListener(instance)
         let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let stopping = Mutex(StopWish.none)
+        let forsaken = Forsaken()
         let signals = StopSignals { [log] number, isRepeated in
             log.event(.signalReceived(number))
             log.event(.daemonStopping(why: "It was told to by a signal."))
@@ -58,37 +58,47 @@ package struct Daemon: Sendable {
         }
         let dispatcher = Dispatcher(
             store: store, instance: identity, limits: settings.admission, prepare: prepare)
-        var turn = DaemonTurn(store: store, settings: settings, identity: identity, log: log)
-        try turn.announce()
-        try await withThrowingDiscardingTaskGroup { group in
+        var first = DaemonTurn(store: store, settings: settings, identity: identity, log: log)
+        try first.announce()
+        // Not a group that throws: the failure of one attempt must not cancel the others.
+        let failure = await withDiscardingTaskGroup(returning: DaemonError?.self) { [first] group in
+            // Where this one cannot go on, what it runs is stopped, and the next one tells what became of it.
+            defer { group.cancelAll() }
+            var turn = first
             for await _ in wakes {
                 let wish = stopping.withLock { $0 }
                 do throws(StoreError) {
-                    try await turn.recover()
-                    if try turn.isOver(wish) { break }
+                    try await turn.recover(forsaken.fences.withLock { $0 })
+                    if try turn.isOver(wish) { return nil }
                     while let (claim, prepared) = try await turn.next(dispatcher, wish) {
                         group.addTask {
-                            try await attempt(claim, prepared, listener, dispatcher)
+                            if await !attempt(claim, prepared, listener, dispatcher) {
+                                forsaken.fences.withLock { _ = $0.insert(claim.fence) }
+                            }
                             wake.yield()
                         }
                     }
                     try await turn.announce(dispatcher.verdict)
+                    try turn.sweep()
                 } catch {
-                    // A database that is locked or full for a while is asked again; what runs has its own patience.
-                    guard error.mayPass else { throw error }
                     log.event(.storeFailed(error.code))
+                    // A database that is locked or full for a while is asked again; what runs has its own patience.
+                    guard error.mayPass else { return .store(error) }
                 }
-                if turn.mustGiveUp { throw DaemonError.recovery(turn.obstacles) }
+                if turn.mustGiveUp { return .recovery(turn.obstacles) }
             }
+            return nil
         }
+        if let failure { throw failure }
         log.event(.daemonLeaving(exitCode: 0))
         withExtendedLifetime(instance) {}
         withExtendedLifetime(lock) {}
     }
 
+    /// Runs a claimed attempt to its end; false when the store could not be told of it.
     private func attempt(
         _ claim: Claim, _ prepared: PreparedAttempt, _ listener: InstanceListener, _ dispatcher: Dispatcher
-    ) async throws(StoreError) {
+    ) async -> Bool {
         log.event(.attemptClaimed(claim.taskID, attempt: claim.attempt))
         var observer = AttemptObserver()
         observer.onStarted = { [log] in
@@ -99,8 +109,16 @@ package struct Daemon: Sendable {
         var runner = AttemptRunner(
             store: store, claim: claim, prepared: prepared, observer: observer, instance: listener,
             wish: LocalWish(), patience: RetryRule.daemonPatience)
-        let result = try await runner.run()
-        let record = try store.record(claim.taskID)
+        let result: EndResult
+        let record: TaskRecord?
+        do throws(StoreError) {
+            result = try await runner.run()
+            record = try store.record(claim.taskID)
+        } catch {
+            log.event(.storeFailed(error.code))
+            await dispatcher.ended(claim, .stale, peak: nil)
+            return false
+        }
         await dispatcher.ended(claim, result, peak: record?.resources?.maxRssBytes)
         switch result {
         case .ended(let state, let reason):
@@ -110,7 +128,13 @@ package struct Daemon: Sendable {
             log.event(.attemptEnded(claim.taskID, attempt: claim.attempt, state: .queued, reason, wallMs: nil))
         case .stale: log.event(.unforeseen("An attempt had been ended by somebody else."))
         }
+        return true
     }
+}
+
+/// Attempts of this daemon that could not be brought to their end: recovery does it, as for those of the dead.
+private final class Forsaken: Sendable {
+    let fences = Mutex<Set<Int64>>([])
 }
 
 /// What was asked of a daemon by signals; a second one only makes the first more urgent.
@@ -138,6 +162,8 @@ enum StopWish: Equatable {
 package enum DaemonError: Error, Sendable {
     /// Another one holds the state directory; its pid where that is known.
     case another(Int32?)
+    /// The one that holds it is on its way out, or does not get ready; its pid where that is known.
+    case notServing(Int32?)
     /// What was left behind cannot be cleaned up, and it was told to insist on that.
     case recovery([String])
     case store(StoreError)

@@ -8,8 +8,9 @@ package struct DaemonStart: Sendable {
     /// Of the directory with config.toml; nil for the usual places.
     private let configuration: String?
 
-    /// Seconds until a daemon has its lock and says that it is there. It loads in a tenth of that; machines are slow sometimes.
-    private static let patience = 15
+    /// Seconds until a daemon has its lock and says that it is there, one that is on its way out has to be gone before. It loads in a
+    /// hundredth of that; a task that is being stopped takes its policy's grace.
+    private static let patience = 30
 
     package init(_ store: Store, configuration: String?) {
         self.store = store
@@ -26,7 +27,7 @@ package struct DaemonStart: Sendable {
             if let daemon = try store.daemon(), !daemon.isLeaving {
                 // Most have nothing to recover, and are ready a moment later; what takes longer is not waited for.
                 let phase = DaemonStatus(daemon.status)?.phase
-                if phase != .recovering || ContinuousClock.now > deadline - .seconds(Self.patience - 2) {
+                if phase != .recovering || ContinuousClock.now > deadline - .seconds(Self.patience - 3) {
                     return daemon
                 }
             }
@@ -36,7 +37,13 @@ package struct DaemonStart: Sendable {
             }
             try await Task.sleep(for: .milliseconds(5))
         }
-        throw DaemonError.another(try store.daemon()?.identity.process.pid)
+        throw DaemonError.notServing(try store.daemon()?.identity.process.pid)
+    }
+
+    /// The same for somebody who can go on waiting where none comes up, and looks again.
+    func ensureIfNone() async {
+        if let daemon = try? store.daemon(), !daemon.isLeaving { return }
+        _ = try? await ensure()
     }
 
     private static func hasEnded(_ pid: pid_t) -> Bool {

@@ -43,7 +43,9 @@ struct DaemonTurn {
     // MARK: Recovery
 
     /// Before the first dispatch until it is done, and then for whatever dies beside this daemon.
-    mutating func recover() async throws(StoreError) {
+    ///
+    /// - Parameter forsaken: fences of our own attempts that are to be recovered like those of the dead.
+    mutating func recover(_ forsaken: Set<Int64>) async throws(StoreError) {
         let now = boottimeNanoseconds()
         guard lastRecovery.addingReportingOverflow(Self.recoveryInterval).partialValue <= now || !hasRecovered else {
             return
@@ -53,7 +55,7 @@ struct DaemonTurn {
             log.event(.recoveryBegan(unfinished: try store.runningAttempts()))
         }
         lastRecovery = now
-        let report = try await Recovery.pass(store)
+        let report = try await Recovery.pass(store, forsaken: forsaken)
         if report.ended + report.requeued > 0 {
             log.event(
                 .recoveryEnded(.init(ended: report.ended, requeued: report.requeued, alive: report.pending.count)))
@@ -109,13 +111,14 @@ struct DaemonTurn {
 
     private mutating func isDown(_ wish: StopWish) throws(StoreError) -> Bool {
         phase = wish == .drain ? .draining : .stopping
+        // From the first moment on, so that nobody counts on us who enqueues something now.
+        if obeyed == .none { _ = try store.leave(identity, evenWithQueue: true) }
         let running = try store.running(identity)
         if case .stop(let requeue, let force) = wish, wish != obeyed {
             for task in running { _ = try store.requestStop(task, by: requeue ? .handover : .shutdown, force: force) }
         }
         obeyed = wish
-        guard running.isEmpty else { return false }
-        return try store.leave(identity, evenWithQueue: true)
+        return running.isEmpty
     }
 
     // MARK: Dispatching
@@ -125,20 +128,24 @@ struct DaemonTurn {
         _ dispatcher: Dispatcher, _ wish: StopWish
     ) async throws(StoreError) -> (Claim, PreparedAttempt)? {
         guard hasRecovered, wish == .none else { return nil }
-        try sweep()
         return try await dispatcher.next(settings.bounds)
     }
 
-    /// Removes what has been over for longer than it is to be kept.
-    private mutating func sweep() throws(StoreError) {
-        guard let age = settings.retention else { return }
+    /// Removes what has been over for longer than it is to be kept, some at a time, so that nothing waits for that.
+    mutating func sweep() throws(StoreError) {
+        guard hasRecovered else { return }
         let now = boottimeNanoseconds()
         // The first one at once; and of a short age more often than every hour.
-        let interval = min(Self.retentionInterval, Int64(clamping: age.nanoseconds))
+        let interval = min(Self.retentionInterval, settings.retention.map { Int64(clamping: $0.nanoseconds) } ?? .max)
         guard lastRetention == .min || now - lastRetention >= interval else { return }
+        var swept = Retention.Sweep()
+        if let age = settings.retention { swept = try Retention.sweep(store, olderThan: age) }
+        if swept.removed > 0 { log.event(.queueSwept(removed: swept.removed)) }
+        if swept.failed > 0 { log.event(.unforeseen("Files of an ended task cannot be removed.")) }
+        guard !swept.isMore else { return }
         lastRetention = now
-        let removed = try Retention.sweep(store, olderThan: age)
-        if removed > 0 { log.event(.queueSwept(removed: removed)) }
+        try Retention.removeStrangers(store)
+        _ = try store.forgetDeadInstances()
     }
 
     // MARK: Saying how it stands

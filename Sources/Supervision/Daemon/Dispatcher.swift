@@ -24,7 +24,7 @@ actor Dispatcher {
     private static let freshness: Int64 = 1_000_000_000
 
     /// A task of the queue, prepared with the configuration of this moment.
-    typealias Preparer = @Sendable (QueuedTask) throws(Refusal) -> PreparedAttempt
+    typealias Preparer = @Sendable (QueuedTask) throws(PreparationFailure) -> PreparedAttempt
 
     init(store: Store, instance: InstanceIdentity, limits: AdmissionLimits, prepare: @escaping Preparer) {
         self.store = store
@@ -49,11 +49,19 @@ actor Dispatcher {
             kind = task.spec.kind
             guard try mayStart(task.spec.kind, in: task.spec.workspace, bounds, reserved: reserved) else { return nil }
             let prepared: PreparedAttempt
-            do throws(Refusal) {
+            do throws(PreparationFailure) {
                 prepared = try prepare(task)
             } catch {
-                _ = try store.refuse(queued: task.id, error.reason)
-                continue
+                switch error {
+                case .refused(let refusal):
+                    _ = try store.refuse(queued: task.id, refusal.reason)
+                    continue
+                case .configuration(let refusal):
+                    verdict = AdmissionVerdict(blockedBy: [
+                        Blocker(.configuration, "The configuration cannot be read: \(refusal.reason.message)")
+                    ])
+                    return nil
+                }
             }
             let result = try store.claim(
                 task.id, attempt: task.attempt, frozen: prepared.frozen, instance: instance, bounds: bounds)
@@ -97,6 +105,14 @@ actor Dispatcher {
         }
         admission.ended(claim.fence, peak: peak, at: now)
     }
+}
+
+/// Why a task of the queue could not be prepared.
+package enum PreparationFailure: Error {
+    /// It cannot be run as it was asked for.
+    case refused(Refusal)
+    /// Nothing can be: the configuration is not to be read at the moment. The task waits.
+    case configuration(Refusal)
 }
 
 extension TaskSpec {

@@ -5,17 +5,22 @@ package struct ForegroundRun: Sendable {
     private let store: Store
     private let preparation: Preparation
     private let bounds: QueueBounds
+    private let daemon: DaemonStart?
 
-    package init(store: Store, preparation: Preparation, bounds: QueueBounds) {
+    /// - Parameter daemon: starts one where the task has to wait for others that only a daemon can run; nil never.
+    package init(store: Store, preparation: Preparation, bounds: QueueBounds, daemon: DaemonStart? = nil) {
         self.store = store
         self.preparation = preparation
         self.bounds = bounds
+        self.daemon = daemon
     }
 
     /// The record of a task that has ended, and what to do about it where there is something to do.
     package struct Result: Sendable {
         package var record: TaskRecord
         package var hint: String?
+        /// Set where this command was interrupted, and not the task, which somebody else runs.
+        package var interruption: Reason?
     }
 
     /// - Parameter observer: made once the task has its id; is asked before anything runs.
@@ -31,7 +36,7 @@ package struct ForegroundRun: Sendable {
             do throws(SupervisionError) {
                 try kept.write([:], request.standardInput)
             } catch {
-                return Result(record: try store.refuse(spec, error.reason), hint: nil)
+                return Result(record: try store.refuse(spec, error.reason, id: id), hint: nil)
             }
             request.standardInput = kept.standardInput.map { .file($0) } ?? .none
         }
@@ -39,7 +44,7 @@ package struct ForegroundRun: Sendable {
         do throws(Refusal) {
             first = try preparation.prepare(spec, request, id: id)
         } catch {
-            return Result(record: try store.refuse(spec, error.reason), hint: error.hint)
+            return Result(record: try store.refuse(spec, error.reason, id: id), hint: error.hint)
         }
         Trace.mark("prepared")
         let observer = observer(first)
@@ -60,10 +65,11 @@ package struct ForegroundRun: Sendable {
         case .claimed(let claim): turn = .claimed(claim, first)
         case .created(let record):
             tellWhy(record, observer)
-            turn = try await nextTurn(id, request, instance.identity)
+            turn = try await nextTurn(id, request, instance.identity, wish)
         case .existing(let record):
             observer.onNotice?("this is \(record.taskId), which was asked for before under the same idempotency key")
-            return Result(record: try await ended(record.taskId), hint: nil)
+            try TaskFiles.remove(id, store.paths)
+            return try await ended(record.taskId, wish)
         }
         while case .claimed(let claim, let prepared) = turn {
             var runner = AttemptRunner(
@@ -72,7 +78,7 @@ package struct ForegroundRun: Sendable {
             let result = try await runner.run()
             guard case .requeued = result else { break }
             tellAgain(try existing(id), observer)
-            turn = try await nextTurn(id, request, instance.identity)
+            turn = try await nextTurn(id, request, instance.identity, wish)
         }
         withExtendedLifetime(instance) {}
         var hint: String?
@@ -93,9 +99,14 @@ package struct ForegroundRun: Sendable {
 
     /// Waits until the task may be claimed, and claims it.
     private func nextTurn(
-        _ id: TaskID, _ request: RunRequest, _ instance: InstanceIdentity
+        _ id: TaskID, _ request: RunRequest, _ instance: InstanceIdentity, _ wish: LocalWish
     ) async throws(StoreError) -> Turn {
         for await _ in store.changes() {
+            // Whoever holds the slots, or runs what this waits for, may have died since.
+            _ = try await Recovery.pass(store)
+            try await ensureDaemon(for: id)
+            // What was wanted before the row was there, or while the store was busy.
+            if let stop = wish.stop { _ = try store.refuse(queued: id, stop.reason) }
             if let delay = try store.nextQueueChange().map({ $0 - boottimeNanoseconds() }), delay < 1_000_000_000 {
                 try? await Task.sleep(for: .nanoseconds(max(0, delay)))
             }
@@ -116,13 +127,24 @@ package struct ForegroundRun: Sendable {
         throw StoreError(.io, "The store of \(id) can no longer be watched.")
     }
 
-    /// A task that somebody else runs, or has run.
-    private func ended(_ id: TaskID) async throws(StoreError) -> TaskRecord {
+    /// A task that somebody else runs, or has run; waiting for it can be given up, which does nothing to the task.
+    private func ended(_ id: TaskID, _ wish: LocalWish) async throws(StoreError) -> Result {
         for await _ in store.changes() {
+            _ = try await Recovery.pass(store)
             let record = try existing(id)
-            if record.state.isTerminal { return record }
+            if record.state.isTerminal { return Result(record: record, hint: nil) }
+            if let stop = wish.stop { return Result(record: record, hint: nil, interruption: stop.reason) }
+            if let daemon, try store.waitsForDaemon(id) { await daemon.ensureIfNone() }
         }
         throw StoreError(.io, "The store of \(id) can no longer be watched.")
+    }
+
+    /// What it waits for may wait for a daemon in its turn.
+    private func ensureDaemon(for id: TaskID) async throws(StoreError) {
+        guard let daemon, let record = try store.record(id), record.state == .blocked else { return }
+        for needed in (record.after ?? []) + (record.afterAny ?? []) where try store.waitsForDaemon(needed) {
+            return await daemon.ensureIfNone()
+        }
     }
 
     private func existing(_ id: TaskID) throws(StoreError) -> TaskRecord {

@@ -22,11 +22,18 @@ struct Detached {
         }
         // Written before the daemon is looked for: whatever becomes of that, the task is there.
         try Answer(asJSON: json).write(record) { record.taskId.text + "\n" }
-        if let reason = record.reason {
-            if !quiet { StandardError.say("\(record.taskId) will not run: \(reason.message)") }
+        if record.state.isTerminal {
+            if !quiet, !result.isEarlier, let reason = record.reason {
+                StandardError.say("\(record.taskId) will not run: \(reason.message)")
+            }
             Exit.with(0)
         }
-        try await Self.ensureDaemon(store, caller, quiet: quiet)
+        do {
+            try await Self.ensureDaemon(store, caller, quiet: quiet)
+        } catch {
+            // The one object on stdout is the record.
+            Exit.failing(error, asJSON: false)
+        }
         Exit.with(0)
     }
 

@@ -40,12 +40,22 @@ struct Retry: AsyncParsableCommand, ExitsAsTheTaskDid {
         guard let old = try store.spec(earlier.taskId) else {
             throw Failure("task.unknown", "The task \(earlier.taskId) was removed.", exitCode: ExitCodes.noSuchTask)
         }
+        guard old.resumes == nil else {
+            throw Failure(
+                "task.cannotRetry",
+                "The task \(earlier.taskId) went on with an earlier session, which cannot be begun anew.",
+                hint: "claudine resume \(earlier.taskId) goes on with it", exitCode: ExitCodes.wrongState)
+        }
+        guard stdin == nil || old.command != nil else {
+            throw ValidationError("--stdin is for commands; an agent's is part of its prompt")
+        }
         var spec = old
         spec.retryOf = earlier.taskId
         // What it waited for is over, and its key is its own.
         (spec.after, spec.afterAny, spec.idempotencyKey, spec.surroundings) = (nil, nil, nil, nil)
         spec.policy = policy ?? old.policy
         if policy != nil { spec.policyFile = nil }
+        if let stdin { spec.stdin = stdin == "-" ? .inherited : .file(stdin) }
         options.apply(to: &spec)
         let kept = KeptInput(earlier.taskId, store.paths)
         try await options.run(

@@ -125,10 +125,11 @@ struct RunOptions: ParsableArguments {
         let view = RunView(
             isAgent: spec.command == nil, json: json, streamJSON: streamJson, verbose: verbose, quiet: quiet)
         let result = try await ForegroundRun(
-            store: store, preparation: Preparation(caller: caller, paths: store.paths), bounds: bounds
+            store: store, preparation: Preparation(caller: caller, paths: store.paths), bounds: bounds,
+            daemon: DaemonStart(store, configuration: caller.environment["CLAUDINE_CONFIG_DIR"])
         ).run(spec, request, observer: view.observer)
         try view.conclude(result)
-        Exit.with(result.record.exitCode ?? ExitCodes.notRun)
+        Exit.with(result.interruption?.exitCode ?? result.record.exitCode ?? ExitCodes.notRun)
     }
 
     private func requestedVariables() throws -> [EnvironmentRequest] {

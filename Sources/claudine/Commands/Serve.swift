@@ -52,7 +52,7 @@ struct Serve: AsyncParsableCommand {
             settings: DaemonSettings(
                 settings, onDemand: onDemand, insistsOnRecovery: noDegraded, version: Version.number),
             log: log
-        ) { task throws(Refusal) in
+        ) { task throws(PreparationFailure) in
             try Self.prepare(task, environment, store.paths)
         }
         do throws(DaemonError) {
@@ -69,16 +69,20 @@ struct Serve: AsyncParsableCommand {
     /// With the configuration of this moment: a change holds for what is claimed after it.
     private static func prepare(
         _ task: QueuedTask, _ own: [String: String], _ paths: StatePaths
-    ) throws(Refusal) -> PreparedAttempt {
+    ) throws(PreparationFailure) -> PreparedAttempt {
         let environment = Surroundings.environment(of: task.spec, in: own)
         let places = ConfigurationPlaces(environment: environment)
         let read: Configuration
-        do { read = try places.read() } catch { throw Refusal(error) }
+        do { read = try places.read() } catch { throw .configuration(Refusal(error)) }
         let caller = Caller(
             environment: environment, workingDirectory: task.spec.workspace, configuration: read.settings,
             policies: places.policies, agents: read.agents)
-        return try Preparation(caller: caller, paths: paths).prepare(
-            task.spec, RunRequest(queued: task, paths), id: task.id, attempt: task.attempt, session: task.session)
+        do throws(Refusal) {
+            return try Preparation(caller: caller, paths: paths).prepare(
+                task.spec, RunRequest(queued: task, paths), id: task.id, attempt: task.attempt, session: task.session)
+        } catch {
+            throw .refused(error)
+        }
     }
 
     /// Each running task takes some ten descriptors; the usual soft limit is for programs that use select(2).
@@ -99,6 +103,12 @@ extension Failure {
             self.init(
                 "daemon.another",
                 "Another daemon holds this state directory" + (pid.map { " (pid \($0))." } ?? "."),
+                hint: "claudine status shows how it stands", exitCode: ExitCodes.busy)
+        case .notServing(let pid):
+            self.init(
+                "daemon.notServing",
+                (pid.map { "The daemon with pid \($0)" } ?? "A daemon that was started")
+                    + " takes no tasks: it is on its way out, or does not get ready.",
                 hint: "claudine status shows how it stands", exitCode: ExitCodes.busy)
         case .recovery(let obstacles):
             self.init(

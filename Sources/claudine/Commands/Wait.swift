@@ -24,7 +24,6 @@ struct Wait: AsyncParsableCommand, ExitsAsTheTaskDid {
         let store = try await options.store()
         var tasks: [TaskID] = []
         for task in try ids.map({ try store.task(named: $0) }) where !tasks.contains(task) { tasks.append(task) }
-        try await ensureRunner(of: tasks, store)
         let records = try await ended(tasks, store)
         if !quiet || json { try write(records) }
         if let code = records.compactMap(\.exitCode).first(where: { $0 != 0 }) { throw ExitCode(code) }
@@ -33,6 +32,7 @@ struct Wait: AsyncParsableCommand, ExitsAsTheTaskDid {
     /// What waits for a daemon waits for ever where there is none.
     private func ensureRunner(of tasks: [TaskID], _ store: Store) async throws {
         guard try tasks.contains(where: { try store.waitsForDaemon($0) }) else { return }
+        if let daemon = try store.daemon(), !daemon.isLeaving { return }
         try await Detached.ensureDaemon(store, configuration.caller(), quiet: quiet)
     }
 
@@ -40,6 +40,7 @@ struct Wait: AsyncParsableCommand, ExitsAsTheTaskDid {
         for await _ in store.changes() {
             // Whoever ran a task may have died since; somebody has to notice, and it may be us.
             try await BeforeReading.recover(store)
+            try await ensureRunner(of: tasks, store)
             let records = try tasks.map(store.existingRecord)
             if records.allSatisfy(\.state.isTerminal) { return records }
         }

@@ -59,7 +59,7 @@ extension Failure {
                 case .busy, .queueFull: ExitCodes.busy
                 case .dependencyMissing: ExitCodes.noSuchTask
                 case .dependencyInvalid: ExitCodes.usage
-                case .idempotencyConflict: ExitCodes.wrongState
+                case .idempotencyConflict, .homeInUse: ExitCodes.wrongState
                 default: ExitCodes.no
                 }
             self.init(
