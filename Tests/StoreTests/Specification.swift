@@ -112,6 +112,8 @@ struct Specification {
 
     mutating func ask(_ id: Int, _ origin: StopOrigin, force: Bool) -> String {
         guard var task = tasks[id] else { return "noSuchTask" }
+        // What waits is where a handover is to bring it.
+        if origin == .handover, task.life.waiting != nil { return "recorded" }
         switch task.life.take(.ask) {
         case .hasNoMeaning: return "alreadyEnded \(task.state)"
         case .moves:

@@ -28,6 +28,8 @@ extension Database {
         switch StateMachine.row(.ask)[standing] {
         case .ignored: return .alreadyEnded(state)
         case .to:
+            // What waits is where a handover is to bring it.
+            guard origin.isForGood else { return .recorded }
             _ = try take(.ask, id, at: moment, ending: Ending(origin.reason))
             return .cancelledAtOnce
         case .stays: break

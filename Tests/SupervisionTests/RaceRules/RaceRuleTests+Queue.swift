@@ -120,6 +120,12 @@ extension RaceRuleTests {
             #expect(record.state == .cancelled)
             #expect(record.reason?.message.contains("queue") == false, "\(String(describing: record.reason))")
         }
+        // What has gone back to the queue before the daemon came to it is where it is to be.
+        let early = try ground.attempt(.running)
+        let failed = Reason(.exitNonzero)
+        _ = try ground.store.conclude(early, .again(Ending(failed), Again(failed, counted: true)))
+        _ = try ground.store.requestStop(early.taskID, by: .handover)
+        #expect(try ground.record(early).state == .queued)
         // What had come to its end by itself has come to its end.
         let over = try ground.attempt(.running)
         #expect(try ground.store.requestStop(over.taskID, by: .handover) == .recorded)
