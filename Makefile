@@ -47,8 +47,9 @@ integration:
 demo: build ## run the bundled agent in a strict cage and show what came of it
 	@$(PYTHON) integration/demo.py
 
-bench: release ## measure beside bubblewrap, unshare, firejail and a bare spawn
+bench: release ## measure beside bubblewrap, unshare, firejail and a bare spawn; with 100,000 tasks beside none
 	$(RELEASE) $(PYTHON) integration/bench.py
+	$(RELEASE) $(PYTHON) integration/scale.py
 	$(RELEASE) $(PYTHON) integration/throughput.py
 
 chaos: build ## faults of every kind, with an observer that never stops looking

@@ -8,7 +8,7 @@ enum Schema {
     /// "Clau", so that no other program's database is taken for ours.
     static let applicationID: Int64 = 0x436c_6175
 
-    static let steps: [String] = [first, violations, queue]
+    static let steps: [String] = [first, violations, queue, listing]
 
     static var version: Int64 { Int64(steps.count) }
 
@@ -69,6 +69,12 @@ enum Schema {
             CHECK (needs < task)
         ) STRICT;
         CREATE INDEX dependency_needs ON dependency (needs);
+        """
+
+    /// So that a list of some tasks does not look at all of them.
+    private static let listing = """
+        CREATE INDEX task_state ON task (state, number);
+        CREATE INDEX task_created ON task (created_at);
         """
 
     /// Times are milliseconds since 1970 in UTC, columns named `…_json` hold one JSON value.

@@ -109,16 +109,6 @@ extension Store {
         guard FileIdentity(of: paths.database) == file else { throw StoreError.moved(paths.database) }
     }
 
-    /// Throws `store.corrupt` when SQLite finds the database damaged (`PRAGMA quick_check`); reads all of it.
-    package func quickCheck() throws(StoreError) {
-        let finding = try read { db in try String.fetchOne(db, sql: "PRAGMA quick_check(1)") }
-        guard finding == "ok" else {
-            throw StoreError(
-                .corrupt, "The database \(paths.database) is damaged: \(finding ?? "it cannot be checked").",
-                hint: StoreError.moveAway)
-        }
-    }
-
     /// Runs `body` on one consistent state of the database.
     func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         try checkPlace()

@@ -6,14 +6,13 @@ extension Store {
         since: Int64 = 0, task: TaskID? = nil, limit: Int = 1000
     ) throws(StoreError) -> [EventRecord] {
         try read { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT seq, time, task_id, attempt, kind, data_json FROM event
-                    WHERE seq > ? AND (? IS NULL OR task_id = ?) ORDER BY seq LIMIT ?
-                    """,
-                arguments: [since, task?.text, task?.text, limit]
-            ).map(EventRecord.init(row:))
+            // One query for both would be planned for neither.
+            let ofTask: SQL = task.map { "AND task_id = \($0.text)" } ?? ""
+            let request: SQL = """
+                SELECT seq, time, task_id, attempt, kind, data_json FROM event
+                WHERE seq > \(since) \(ofTask) ORDER BY seq LIMIT \(limit)
+                """
+            return try SQLRequest<Row>(literal: request).fetchAll(db).map(EventRecord.init(row:))
         }
     }
 

@@ -35,7 +35,9 @@ package struct QueuedRun: Sendable {
         let kept = KeptInput(id, store.paths)
         do {
             try kept.write(values(of: request.variables), request.standardInput)
+            Trace.mark("input.kept")
             let submission = try store.submit(spec, id: id, bounds: bounds)
+            Trace.mark("store.submit")
             guard let record = submission.record else {
                 throw StoreError(.io, "The task \(id) was claimed although it was only to be queued.")
             }

@@ -62,7 +62,9 @@ struct Doctor: AsyncParsableCommand {
 
     private static func stateDirectory(_ paths: StatePaths) -> Finding {
         do {
-            try Store.open(paths).close()
+            let store = try Store.open(paths)
+            try store.checkThoroughly()
+            try store.close()
             return Finding("stateDirectory", .ok, paths.directory)
         } catch {
             return Finding(
