@@ -26,8 +26,12 @@ struct InstanceTests {
             #expect(try store.instances() == [instance.identity])
         }
         #expect(try store.forgetDeadInstances() == 0)
-        #expect(try store.end(#require(claim), .succeeded))
         #expect(try store.instances().map(\.id) == [id])
+        // A process that ran its own task is done with it.
+        #expect(try store.end(#require(claim), .succeeded))
+        #expect(try store.instances().isEmpty)
+        let daemon = try register(store) { try store.announceDaemon($0.identity, status: [:]) }
+        #expect(try store.instances().map(\.id) == [daemon])
         #expect(try store.forgetDeadInstances() == 1)
         #expect(try store.instances().isEmpty)
     }

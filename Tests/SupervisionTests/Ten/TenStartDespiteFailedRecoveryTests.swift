@@ -45,8 +45,8 @@ struct TenStartDespiteFailedRecoveryTests {
         let settings = DaemonSettings(configuration, onDemand: false, insistsOnRecovery: insists, version: "0")
         let log = Log(to: try LineWriter(open("/dev/null", O_WRONLY)), from: .error)
         let dispatcher = Dispatcher(store: ground.store, instance: identity, limits: settings.admission) {
-            (_: QueuedTask) throws(Refusal) in
-            throw Refusal(Reason(.refusedConfig, "It was dispatched."))
+            (_: QueuedTask) throws(PreparationFailure) in
+            throw .refused(Refusal(Reason(.refusedConfig, "It was dispatched.")))
         }
         return (DaemonTurn(store: ground.store, settings: settings, identity: identity, log: log), dispatcher)
     }
@@ -58,7 +58,7 @@ struct TenStartDespiteFailedRecoveryTests {
         let waiting = try ground.queued()
         var (turn, dispatcher) = try turn(ground, insists: insists)
         for _ in 0..<3 {
-            try await turn.recover()
+            try await turn.recover([])
             let isDispatching = try await turn.next(dispatcher, .none) != nil
             #expect(!isDispatching)
         }
@@ -72,7 +72,7 @@ struct TenStartDespiteFailedRecoveryTests {
         #expect(try ground.store.record(waiting)?.state == .queued)
         // As soon as it can be finished, it goes on.
         #expect(unlink(lock) == 0)
-        try await turn.recover()
+        try await turn.recover([])
         #expect(!turn.mustGiveUp && turn.obstacles.isEmpty)
         _ = try await turn.next(dispatcher, .none)
         #expect(try ground.record(claim).state == .lost)
