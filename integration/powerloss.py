@@ -320,7 +320,7 @@ class Replay:
         daemon.popen.terminate()
         # Where there was nothing to do it may not have come to listening for signals.
         expect(daemon.wait(30).code in (0, -signal.SIGTERM), f"{name}: the daemon")
-        again = {name for name, lines in self._lines().items() if lines > before[name]}
+        again = {name for name, lines in self._lines().items() if lines > before.get(name, 0)}
         expect(not again & ended, f"seed {SEED}, {name}: had ended, and ran again: {again & ended}")
         # Those with retries may be tried again after a failure that was written down.
         once = {name for name in begun if len(self.recorded.ran[name]) == 1}
