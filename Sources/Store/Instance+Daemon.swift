@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 
 /// What an instance is for.
 enum InstanceRole: String {
@@ -19,7 +20,18 @@ package struct DaemonInfo: Equatable, Sendable {
 
 extension Store {
     /// Takes the lock that makes this process the one daemon of the state directory; nil when another holds it.
-    package func lockDaemon() throws(StoreError) -> FileLock? { try FileLock.attempt(paths.daemonLock) }
+    ///
+    /// Whoever asks whether it is held takes it, shared, for a moment; that is not another daemon.
+    package func lockDaemon() throws(StoreError) -> FileLock? {
+        for _ in 0..<Self.lockAttempts {
+            if let lock = try FileLock.attempt(paths.daemonLock) { return lock }
+            usleep(10_000)
+        }
+        return nil
+    }
+
+    /// A fifth of a second in all; the moments are some microseconds.
+    private static let lockAttempts = 20
 
     /// Makes it known that `instance` takes the queue's tasks.
     package func announceDaemon(_ instance: InstanceIdentity, status: JSONValue) throws(StoreError) {
@@ -66,6 +78,7 @@ extension InstanceIdentity {
             bootID: try row.decode(forColumn: "boot_id"),
             process: ProcessIdentity(
                 pid: try row.decode(forColumn: "pid"), startTime: try row.decode(forColumn: "start_time")),
-            registeredAt: Timestamp(milliseconds: try row.decode(forColumn: "registered_at")))
+            registeredAt: Timestamp(milliseconds: try row.decode(forColumn: "registered_at")),
+            directory: try row.decode(forColumn: "directory"))
     }
 }

@@ -33,6 +33,8 @@ package struct InstanceIdentity: Hashable, Sendable {
     package let bootID: String
     package let process: ProcessIdentity
     package let registeredAt: Timestamp
+    /// Device and inode of the state directory that it was registered in; nil where that was not written down yet.
+    package var directory: String?
 }
 
 /// The holder of an instance's lock: as long as this value lives in this process, the instance is alive.
@@ -62,7 +64,7 @@ extension Store {
     package func registerInstance() throws(StoreError) -> Instance {
         let identity = InstanceIdentity(
             id: .random(), host: Host.name(), bootID: try Host.bootID(), process: try Host.thisProcess(),
-            registeredAt: .now())
+            registeredAt: .now(), directory: FileIdentity(of: paths.directory)?.text)
         let path = paths.instanceLock(identity.id)
         guard let lock = try FileLock.attempt(path) else {
             throw StoreError(.io, "The new lock file \(path) is already locked.")
@@ -112,13 +114,13 @@ extension Database {
     func insert(_ instance: InstanceIdentity, role: InstanceRole) throws {
         try execute(
             sql: """
-                INSERT INTO instance (id, host, boot_id, pid, start_time, registered_at, role)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO instance (id, host, boot_id, pid, start_time, registered_at, directory, role)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (id) DO NOTHING
                 """,
             arguments: [
                 instance.id.text, instance.host, instance.bootID, instance.process.pid, instance.process.startTime,
-                instance.registeredAt.milliseconds, role.rawValue,
+                instance.registeredAt.milliseconds, instance.directory, role.rawValue,
             ])
     }
 }

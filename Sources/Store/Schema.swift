@@ -8,7 +8,7 @@ enum Schema {
     /// "Clau", so that no other program's database is taken for ours.
     static let applicationID: Int64 = 0x436c_6175
 
-    static let steps: [String] = [first, violations, queue, listing]
+    static let steps: [String] = [first, violations, queue, listing, directories]
 
     static var version: Int64 { Int64(steps.count) }
 
@@ -29,6 +29,9 @@ enum Schema {
         ALTER TABLE attempt ADD COLUMN violations_json TEXT
             CHECK (violations_json IS NULL OR json_valid(violations_json));
         """
+
+    /// Which state directory an instance was registered in (device and inode), so that a copy of the database is known as one.
+    private static let directories = "ALTER TABLE instance ADD COLUMN directory TEXT;"
 
     /// The queue: an order that a restart keeps, who alone may claim a task, when it may and until when it must be, and what it waits
     /// for. Columns `…_boottime` are nanoseconds of CLOCK_BOOTTIME in the boot of `clock_boot`.

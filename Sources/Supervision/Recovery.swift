@@ -18,7 +18,7 @@ package enum Recovery {
         /// Attempts of dead instances whose shepherds are still on their way down, or whose processes do not end.
         package var pending: [UnfinishedAttempt] = []
         /// What could not be looked at, and why.
-        package var failed: [(task: TaskID, error: StoreError)] = []
+        package var failed: [(task: String, error: StoreError)] = []
 
         package var isComplete: Bool { pending.isEmpty && failed.isEmpty }
     }
@@ -29,9 +29,10 @@ package enum Recovery {
     package static func pass(_ store: Store, forsaken: Set<Int64> = []) async throws(StoreError) -> Report {
         var report = Report()
         try store.rebaseClocks()
-        for attempt in try store.unfinishedAttempts() {
+        let orphaned = try store.unfinished(orphanedOr: forsaken)
+        report.failed = orphaned.unreadable
+        for attempt in orphaned.attempts {
             do throws(StoreError) {
-                if !forsaken.contains(attempt.claim.fence), try store.isAlive(attempt.instance) { continue }
                 switch try await recover(attempt, store) {
                 case .ended: report.ended += 1
                 case .requeued: report.requeued += 1
@@ -40,7 +41,7 @@ package enum Recovery {
                 case nil: report.pending.append(attempt)
                 }
             } catch {
-                report.failed.append((attempt.claim.taskID, error))
+                report.failed.append((attempt.claim.taskID.text, error))
             }
         }
         report.ended += try store.endOrphaned().count
@@ -57,6 +58,11 @@ package enum Recovery {
         let isEarlierBoot = try attempt.bootID != Host.bootID()
         // Processes of an earlier boot, or of another machine, are not here, and their numbers belong to others.
         if !isEarlierBoot {
+            // What runs belongs to the original, which goes on with it: it is neither ended from here nor run a second time.
+            guard !store.isCopied(attempt) else {
+                let reason = Reason(.lostSupervisor, "It was running when this state directory was copied.")
+                return try store.conclude(claim, .final(Ending(reason)))
+            }
             guard try !FileLock.isHeld("\(directory)/alive.lock") else {
                 // It has seen its supervisor's end and is on its way down, unless somebody has stopped it.
                 signal(attempt.shepherd, SIGCONT)

@@ -19,7 +19,7 @@ struct LifeTests {
         #expect(try store.started(claim, child: fixture.child, receipt: ["noNewPrivs": true]))
         #expect(try store.record(claim.taskID)?.state == .running)
         #expect(try store.exited(claim, ExitFacts(exit: .code(0), signalledBefore: false)))
-        #expect(try store.unfinishedAttempts().map(\.state) == [.exited])
+        #expect(try store.unfinished().attempts.map(\.state) == [.exited])
         var ending = Ending.succeeded
         ending.wallMs = 12
         ending.stragglers = 0
@@ -32,7 +32,7 @@ struct LifeTests {
                 "task.created", "task.queued", "attempt.claimed", "attempt.armed", "attempt.started", "attempt.exited",
                 "attempt.ended", "task.ended",
             ])
-        #expect(try store.unfinishedAttempts().isEmpty)
+        #expect(try store.unfinished().attempts.isEmpty)
     }
 }
 
@@ -173,7 +173,7 @@ extension LifeTests {
         #expect(try store.stopping(claim, StopOrigin.user.reason) != nil)
         #expect(try store.started(claim, child: fixture.child, receipt: nil))
         #expect(try store.record(claim.taskID)?.state == .stopping)
-        #expect(try store.unfinishedAttempts().first?.child == fixture.child)
+        #expect(try store.unfinished().attempts.first?.child == fixture.child)
     }
 
     @Test func onlyWhatHasEndedCanBeRemoved() throws {

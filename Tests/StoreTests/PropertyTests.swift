@@ -46,7 +46,7 @@ struct PropertyTests {
             let kinds = try fixture.kinds(store)
             #expect(kinds.filter { $0 == "task.ended" }.count == (record.state.isTerminal ? 1 : 0))
             #expect(kinds.filter { $0 == "attempt.claimed" }.count == claims.count)
-            let live = try store.unfinishedAttempts()
+            let live = try store.unfinished().attempts
             #expect(live.count <= 1)
             #expect(live.isEmpty == (record.state == .queued || record.state.isTerminal))
             #expect(kinds.filter { $0 == "attempt.ended" }.count == claims.count - live.count)

@@ -64,7 +64,7 @@ struct QueryPlanTests {
         #expect(try store.expireQueued() == [second])
         try store.execute("UPDATE task SET owner = 'inst_dead' WHERE id = ?", [first.text])
         #expect(try store.endOrphaned() == [first])
-        _ = try store.unfinishedAttempts()
+        _ = try store.unfinished().attempts
         try store.announceDaemon(who, status: [:])
         _ = try store.leave(who)
         _ = try store.forgetDeadInstances()

@@ -58,7 +58,7 @@ struct QueryTests {
         let claim = try store.enqueueAndClaim(fixture.spec(), frozen: fixture.frozen, instance: who)
         _ = try store.arm(claim, shepherd: fixture.shepherd)
         _ = try store.requestStop(claim.taskID, by: .shutdown, force: true)
-        let found = try #require(try store.unfinishedAttempts().first)
+        let found = try #require(try store.unfinished().attempts.first)
         #expect(found.claim == claim && found.instance == who.id && found.bootID == who.bootID)
         #expect(found.state == .armed && found.shepherd == fixture.shepherd && found.frozen == fixture.frozen)
         #expect(found.stop == StopRequest(reason: Reason(.cancelledShutdown), force: true))

@@ -12,6 +12,9 @@ struct FileIdentity: Hashable, Sendable {
         (device, inode) = (status.st_dev, status.st_ino)
     }
 
+    /// For a row of the database: another process may look at the same file.
+    var text: String { "\(device):\(inode)" }
+
     init?(_ descriptor: Int32) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return nil }

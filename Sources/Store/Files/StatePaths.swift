@@ -30,24 +30,29 @@ package struct StatePaths: Hashable, Sendable {
 
 extension StatePaths {
     /// The state directory of this user: `option`, else `CLAUDINE_STATE_DIR`, else `$XDG_STATE_HOME/claudine`, else
-    /// `~/.local/state/claudine`; a relative `option` or `CLAUDINE_STATE_DIR` is taken from the current directory.
+    /// `~/.local/state/claudine`; a relative `option` or `CLAUDINE_STATE_DIR` is taken from the current directory. Symlinks on the way are
+    /// followed here, because a cage is built from names that have none.
     package static func locate(option: String?, environment: [String: String]) throws(StoreError) -> StatePaths {
+        StatePaths(directory: withoutLinks(try named(option, environment)))
+    }
+
+    private static func named(_ option: String?, _ environment: [String: String]) throws(StoreError) -> String {
         if let given = option ?? environment["CLAUDINE_STATE_DIR"] {
             guard !given.isEmpty else {
                 throw StoreError(.directory, "The state directory is given as an empty name.")
             }
-            return StatePaths(directory: try absolute(given))
+            return try absolute(given)
         }
         // The XDG specification: a relative path is invalid and to be ignored.
         if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") {
-            return StatePaths(directory: withoutTrailingSlashes(base) + "/claudine")
+            return withoutTrailingSlashes(base) + "/claudine"
         }
         guard let home = environment["HOME"], home.hasPrefix("/") else {
             throw StoreError(
                 .directory, "There is no home directory to keep the state in: HOME is not set.",
                 hint: "Set CLAUDINE_STATE_DIR or give --state-dir.")
         }
-        return StatePaths(directory: withoutTrailingSlashes(home) + "/.local/state/claudine")
+        return withoutTrailingSlashes(home) + "/.local/state/claudine"
     }
 
     private static func absolute(_ path: String) throws(StoreError) -> String {
@@ -57,6 +62,16 @@ extension StatePaths {
         }
         defer { free(current) }
         return withoutTrailingSlashes(String(cString: current) + "/" + path)
+    }
+
+    /// Where a path leads as far as it exists, and the rest of it as it is written.
+    private static func withoutLinks(_ path: String) -> String {
+        if let resolved = realpath(path, nil) {
+            defer { free(resolved) }
+            return withoutTrailingSlashes(String(validatingCString: resolved) ?? path)
+        }
+        guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return path }
+        return withoutLinks(String(path[..<slash])) + path[slash...]
     }
 
     private static func withoutTrailingSlashes(_ path: String) -> String {

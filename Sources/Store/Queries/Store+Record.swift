@@ -38,7 +38,8 @@ extension TaskRecord {
             return try JSONText.decode(type, from: text)
         }
         let spec = try JSONText.decode(TaskSpec.self, from: row.decode(forColumn: "spec_json"))
-        let frozen = try json(FrozenAttempt.self, "frozen_json")
+        // What an attempt runs with cannot be read: the rest of the record still can, and recovery says what is wrong.
+        let frozen = try? json(FrozenAttempt.self, "frozen_json")
         let id: String = try row.decode(forColumn: "id")
         let stateName: String = try row.decode(forColumn: "state")
         guard let taskId = TaskID(id), let state = TaskState(rawValue: stateName) else {

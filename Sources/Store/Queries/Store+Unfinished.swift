@@ -17,21 +17,53 @@ package struct UnfinishedAttempt: Equatable, Sendable {
     package var child: ProcessIdentity?
     package var stop: StopRequest?
     package var exit: ExitFacts?
+    /// The state directory of its instance, by device and inode; nil where that was not written down yet.
+    package var directory: String?
+}
+
+/// Attempts that have not ended, oldest claim first.
+package struct UnfinishedAttempts: Sendable {
+    package var attempts: [UnfinishedAttempt] = []
+    /// What cannot be looked at, by task: it does not hide the others.
+    package var unreadable: [(task: String, error: StoreError)] = []
 }
 
 extension Store {
-    /// Oldest claim first.
-    package func unfinishedAttempts() throws(StoreError) -> [UnfinishedAttempt] {
-        try read { db in
-            try Row.fetchAll(
+    /// - Parameter forsaken: leaves out, without reading them, those whose instance is alive, but for these fences; nil gives all.
+    package func unfinished(orphanedOr forsaken: Set<Int64>? = nil) throws(StoreError) -> UnfinishedAttempts {
+        var alive: [String: Bool] = [:]
+        return try read { db in
+            let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT attempt.*, task.stop_reason_json AS latched, task.stop_force, task.owner
+                    SELECT attempt.*, task.stop_reason_json AS latched, task.stop_force, task.owner, instance.directory
                     FROM attempt INDEXED BY attempt_one_live JOIN task ON task.id = attempt.task_id
+                        LEFT JOIN instance ON instance.id = attempt.instance_id
                     WHERE attempt.ended_at IS NULL ORDER BY fence
-                    """
-            ).map(UnfinishedAttempt.init(row:))
+                    """)
+            var found = UnfinishedAttempts()
+            for row in rows {
+                do {
+                    if let forsaken, try !forsaken.contains(row.decode(forColumn: "fence")) {
+                        let instance: String = try row.decode(forColumn: "instance_id")
+                        let lives = try alive[instance] ?? isAlive(InstanceID(text: instance))
+                        alive[instance] = lives
+                        guard !lives else { continue }
+                    }
+                    found.attempts.append(try UnfinishedAttempt(row: row))
+                } catch {
+                    found.unreadable.append(
+                        (try row.decode(forColumn: "task_id"), StoreError(error, path: paths.database)))
+                }
+            }
+            return found
         }
+    }
+
+    /// Whether `attempt` was claimed in another state directory, of which this one is a copy: what runs there is none of ours.
+    package func isCopied(_ attempt: UnfinishedAttempt) -> Bool {
+        guard let directory = attempt.directory else { return false }
+        return directory != FileIdentity(of: paths.directory)?.text
     }
 }
 
@@ -63,6 +95,7 @@ extension UnfinishedAttempt {
                 reason: try JSONText.decode(Reason.self, from: text),
                 force: try row.decode(Int.self, forColumn: "stop_force") != 0)
         }
+        directory = try row.decode(forColumn: "directory")
         exit = try row.decode(String?.self, forColumn: "exit_facts_json")
             .map { try JSONText.decode(ExitFacts.self, from: $0) }
     }
