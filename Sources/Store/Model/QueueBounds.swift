@@ -13,6 +13,10 @@ package struct QueueBounds: Equatable, Sendable {
 
     package static let none = QueueBounds(running: .max, waiting: .max)
 
+    /// Nanoseconds for which a free slot is left to whoever stands first: the daemon and each waiting command look about once a second,
+    /// and one that does not (somebody has stopped it) holds up nobody.
+    package static let turn: Int64 = 2_000_000_000
+
     /// Tasks that one task may wait for.
     package static let mostDependencies = 100
 }

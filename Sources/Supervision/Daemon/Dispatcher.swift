@@ -10,6 +10,8 @@ actor Dispatcher {
     private let prepare: Preparer
     private var admission: Admission
     private var last: Look?
+    /// Since when a command could have taken a slot for its own task.
+    private var offered: [TaskID: Int64] = [:]
     /// What was found when it was last asked.
     private(set) var verdict = AdmissionVerdict(blockedBy: [])
 
@@ -41,9 +43,12 @@ actor Dispatcher {
         // A slot is left to a command that waits for its own task and stands before ours.
         var reserved = 0
         var kind: String?
-        for task in try store.eligible(limit: Self.page) {
+        let queue = try store.eligible(limit: Self.page)
+        let free = bounds.running - (try store.runningAttempts())
+        offered = offered.filter { id, _ in queue.contains { $0.id == id } }
+        for task in queue {
             guard task.owner == nil else {
-                reserved += 1
+                if isAwaited(task.id, free: reserved < free) { reserved += 1 }
                 continue
             }
             kind = task.spec.kind
@@ -72,6 +77,18 @@ actor Dispatcher {
         // For whoever asks how it stands.
         if kind == nil { _ = try mayStart("command", in: nil, bounds, reserved: reserved) }
         return nil
+    }
+
+    /// Whether a command that waits for its turn is still expected to take it.
+    private func isAwaited(_ task: TaskID, free: Bool) -> Bool {
+        guard free else {
+            offered[task] = nil
+            return true
+        }
+        let now = boottimeNanoseconds()
+        let since = offered[task] ?? now
+        offered[task] = since
+        return now - since < QueueBounds.turn
     }
 
     private func mayStart(

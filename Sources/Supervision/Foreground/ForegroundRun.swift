@@ -101,6 +101,7 @@ package struct ForegroundRun: Sendable {
     private func nextTurn(
         _ id: TaskID, _ request: RunRequest, _ instance: InstanceIdentity, _ wish: LocalWish
     ) async throws(StoreError) -> Turn {
+        var passedOverSince: Int64?
         for await _ in store.changes() {
             // Whoever holds the slots, or runs what this waits for, may have died since.
             _ = try await Recovery.pass(store)
@@ -112,7 +113,7 @@ package struct ForegroundRun: Sendable {
             }
             _ = try store.expireQueued()
             if try existing(id).state.isTerminal { return .ended }
-            guard let task = try store.queuedTask(id), try store.runningAttempts() < bounds.running else { continue }
+            guard let task = try store.queuedTask(id), try isItsTurn(id, &passedOverSince) else { continue }
             let prepared: PreparedAttempt
             do throws(Refusal) {
                 prepared = try preparation.prepare(
@@ -125,6 +126,23 @@ package struct ForegroundRun: Sendable {
             if case .claimed(let claim) = result { return .claimed(claim, prepared) }
         }
         throw StoreError(.io, "The store of \(id) can no longer be watched.")
+    }
+
+    /// Whether there is a slot for it beside those that stand before it, or they have left theirs free for too long: their daemon is
+    /// not there, or may start nothing.
+    private func isItsTurn(_ id: TaskID, _ passedOverSince: inout Int64?) throws(StoreError) -> Bool {
+        let free = bounds.running - (try store.runningAttempts())
+        let first = free > 0 ? try store.eligible(limit: free) : []
+        if first.contains(where: { $0.id == id }) { return true }
+        // Without a free slot nobody can take one; where one is left over, it is too early for this task.
+        guard free > 0, first.count == free else {
+            passedOverSince = nil
+            return false
+        }
+        let now = boottimeNanoseconds()
+        let since = passedOverSince ?? now
+        passedOverSince = since
+        return now - since >= QueueBounds.turn
     }
 
     /// A task that somebody else runs, or has run; waiting for it can be given up, which does nothing to the task.

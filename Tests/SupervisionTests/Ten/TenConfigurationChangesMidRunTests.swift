@@ -46,7 +46,7 @@ struct TenConfigurationChangesMidRunTests {
         #expect(try ground.record(claim) == before && before.limits == ["wallSeconds": 60])
         #expect(try ground.record(other).limits == ["wallSeconds": 5])
         // Whoever finds it later judges it by what it had, not by what is configured by then.
-        let frozen = try #require(try ground.other.unfinishedAttempts().first { $0.claim == claim }?.frozen)
+        let frozen = try #require(try ground.other.unfinished().attempts.first { $0.claim == claim }?.frozen)
         #expect(try Policy(canonicalJSON: frozen.policyJSON) == ground.policy)
     }
 
