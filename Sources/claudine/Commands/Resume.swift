@@ -38,9 +38,6 @@ struct Resume: AsyncParsableCommand, ExitsAsTheTaskDid {
             throw refusal(earlier, "it is still \(earlier.state.rawValue)", "wait for it, or cancel it first")
         }
         let home = old.homeOf ?? earlier.taskId
-        for other in try store.tasks(inHomeOf: home) where try store.record(other)?.state.isTerminal == false {
-            throw refusal(earlier, "its session is in use by \(other)", "wait for \(other), or cancel it first")
-        }
         var spec = TaskSpec(
             agent: old.agent,
             prompt: prompt == "-" ? try RunInput(prompt: "-", isCommand: false, stdin: nil).prompt ?? "" : prompt,

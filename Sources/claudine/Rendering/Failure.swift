@@ -62,9 +62,10 @@ extension Failure {
                 case .idempotencyConflict, .homeInUse: ExitCodes.wrongState
                 default: ExitCodes.no
                 }
+            // A session that is in use is a state of the earlier task, not an end of the new one, which there is not.
             self.init(
                 error.code.rawValue, error.message, hint: error.hint,
-                exitCode: table == .asTask ? ExitCodes.notRun : own)
+                exitCode: table == .asTask && error.code != .homeInUse ? ExitCodes.notRun : own)
         case let error as PolicyError:
             let own = error.code == .config ? ExitCodes.configuration : ExitCodes.no
             self.init(
