@@ -32,6 +32,8 @@ class Entry:
 SUITES = [
     Entry("docs_check"),
     Entry("contract"),
+    Entry("queued"),
+    Entry("daemon"),
     Entry("badinput"),
     Entry("database"),
     Entry("damage"),

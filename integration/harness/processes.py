@@ -69,6 +69,14 @@ def pids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
 
+def arguments(pid: int) -> list[bytes]:
+    """The words a process was started with; none when it is gone or a zombie."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []
+
+
 def marked(nonce: str) -> list[Process]:
     """Every living process whose environment carries the nonce."""
     needle = f"{NONCE}={nonce}".encode()

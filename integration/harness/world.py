@@ -251,8 +251,36 @@ class World:
         """The last commands and their results, for a failed case."""
         return "\n".join("    " + line[:1500] for line in self._history[-12:])
 
+    def daemons(self) -> list[Process]:
+        """Those that commands of this world have started on demand: their arguments name a state directory below the base."""
+        below = os.fsencode(self.base) + b"/"
+        found = []
+        for pid in processes.pids():
+            words = processes.arguments(pid)
+            if words[1:2] == [b"serve"] and any(word.startswith(below) for word in words) and (process := Process.of(pid)):
+                found.append(process)
+        return found
+
+    def _end_daemons(self) -> None:
+        """Tells them to leave, at once, and waits; what they run goes with them."""
+        found = self.daemons()
+        below = [process for daemon in found for process in processes.descendants(daemon.pid)]
+        # The first signal stops what runs, the second one kills it; sent at once, the two would be one.
+        for daemon in found:
+            daemon.signal(signal.SIGTERM)
+        if found:
+            time.sleep(0.05)
+        for daemon in found:
+            daemon.signal(signal.SIGTERM)
+        for _ in range(500):
+            if not any(daemon.alive for daemon in found):
+                return
+            time.sleep(0.02)
+        kill_all(found + below)
+
     def close(self) -> None:
         """Ends every process this world started, by pid, and removes its directories."""
+        self._end_daemons()
         for running in self._started:
             if running.popen.poll() is None:
                 below = processes.descendants(running.popen.pid)
