@@ -389,23 +389,24 @@ def resume(world: World) -> None:
     ended_once(world)
 
 
-@suite.case("a retry of an agent's task does not share a home with somebody who is in it")
-def retry_in_use(world: World) -> None:
+@suite.case("nobody goes on in a home that is in use, and what went on with a session is not begun anew")
+def in_use(world: World) -> None:
     configure(world)
     serve(world)
     first = agent(world, "--timeout", "1s")
     ended(world, first, "timedOut", "timeout.wall")
     mark = ("--env", f"{NONCE}={world.nonce}")
-    second = world.claudine("resume", "-d", "--timeout", "1s", *mark, first, env=fake(world)).text.strip()
-    ended(world, second, "timedOut", "timeout.wall")
-    third = world.claudine("resume", "-d", *mark, first, env=fake(world)).text.strip()
-    until(world, third, "running")
+    second = world.claudine("resume", "-d", *mark, first, env=fake(world)).text.strip()
+    until(world, second, "running")
+    for words in (("-d", first), (first,)):
+        result = world.claudine("resume", *mark, *words, env=fake(world))
+        expect(result.code == 5 and second.encode() in result.stderr, f"two in one home: {result}")
+    world.claudine("cancel", "--force", second)
+    until(world, second, "cancelled")
     result = world.claudine("retry", "-d", *mark, second, env=fake(world))
-    expect(result.code == 5 and third.encode() in result.stderr, f"two in one home: {result}")
-    world.claudine("cancel", "--force", third)
-    until(world, third, "cancelled")
+    expect(result.code == 5 and b"claudine resume" in result.stderr, str(result))
     go(world)
-    result = world.claudine("retry", "-d", *mark, second, env=fake(world))
+    result = world.claudine("resume", "-d", *mark, second, env=fake(world))
     expect(result.code == 0, str(result))
     ended(world, result.text.strip(), "succeeded")
 

@@ -30,9 +30,11 @@ struct QueueView: Encodable {
         let used = try store.runningAttempts()
         slots = Slots(used: used, total: status?.maxRunning ?? settings.queue.maxRunning)
         if let known {
+            // One that was told to leave says how it does that.
+            let isJustLeaving = known.isLeaving && status?.phase == .ready
             daemon = Daemon(
                 pid: known.identity.process.pid,
-                state: known.isLeaving ? "leaving" : status?.phase.rawValue ?? "unknown",
+                state: isJustLeaving ? "leaving" : status?.phase.rawValue ?? "unknown",
                 startedAt: known.identity.registeredAt, startedOnDemand: status?.startedOnDemand,
                 version: status?.version)
         }
