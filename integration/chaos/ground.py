@@ -156,11 +156,11 @@ class Ground:
 
     def daemon_process(self) -> Process | None:
         """Whoever holds the daemon's lock; after a death it may be one that `run --detach` has started."""
-        if self.daemon and (process := self.daemon.process):
-            return process
         rows = self.query("SELECT pid, start_time FROM instance WHERE role = 'daemon' ORDER BY number DESC LIMIT 1")
         process = Process.of(int(rows[0][0])) if rows else None
-        return self.world.watch(process) if process and self.has_daemon and process.started == rows[0][1] else None
+        if process and process.started == rows[0][1] and self.has_daemon:
+            return self.world.watch(process)
+        return self.daemon.process if self.daemon else None
 
     def supervisor_end(self, task: Task) -> Result:
         """Waits for the end of whoever supervises the task."""
@@ -231,8 +231,8 @@ class Ground:
             wait_until("the daemon to leave", 30, lambda: not process.alive)
         if self.daemon and self.daemon.process is None:
             code = self.daemon.wait(5).code
-            # 75: another was there already; the scenario killed what ended otherwise.
-            expect(code in (0, 75, -signal.SIGKILL), f"the daemon left with {code}")
+            # 75: another was there already. What was killed, or had not begun to listen for signals, died of one.
+            expect(code in (0, 75, -signal.SIGKILL, -signal.SIGTERM), f"the daemon left with {code}")
         self.daemon = None
 
     def _expect_readable(self, task: str) -> None:

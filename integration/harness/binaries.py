@@ -110,10 +110,11 @@ def compiler() -> str:
 
 
 @functools.cache
-def compile_program(name: str) -> Path:
-    """Builds integration/programs/NAME.c once per test process."""
+def compile_program(name: str, *, library: bool = False) -> Path:
+    """Builds integration/programs/NAME.c once per test process; as a library, to be preloaded."""
     target = scratch("program") / name
-    command = [compiler(), "-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-o", str(target), str(PROGRAMS / f"{name}.c"), "-lpthread"]
+    kind = ["-shared", "-fPIC"] if library else []
+    command = [compiler(), "-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", *kind, "-o", str(target), str(PROGRAMS / f"{name}.c"), "-lpthread"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"cannot compile {name}.c:\n{done.stderr}")

@@ -24,6 +24,7 @@ package struct DaemonStart: Sendable {
         let deadline = ContinuousClock.now + .seconds(Self.patience)
         var child: pid_t?
         while ContinuousClock.now < deadline {
+            if let started = child, Self.hasEnded(started) { child = nil }
             if let daemon = try store.daemon(), !daemon.isLeaving {
                 // Most have nothing to recover, and are ready a moment later; what takes longer is not waited for.
                 let phase = DaemonStatus(daemon.status)?.phase
@@ -32,9 +33,7 @@ package struct DaemonStart: Sendable {
                 }
             }
             // One that is on its way out still has the lock; a new one can only be had when it is gone.
-            if try !FileLock.isHeld(store.paths.daemonLock) {
-                if child.map(Self.hasEnded) ?? true { child = try start() }
-            }
+            if try !FileLock.isHeld(store.paths.daemonLock), child == nil { child = try start() }
             try await Task.sleep(for: .milliseconds(5))
         }
         throw DaemonError.notServing(try store.daemon()?.identity.process.pid)

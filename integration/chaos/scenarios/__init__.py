@@ -1,5 +1,5 @@
 """The scenarios, a module for each part of the study's list. Importing a module enters its scenarios into the register."""
 
-from . import protocol, resources, shepherd, signals, soak, supervisor, trees
+from . import clocks, output, ownership, protocol, resources, shepherd, signals, soak, supervisor, trees
 
-MODULES = (shepherd, supervisor, signals, trees, resources, soak, protocol)
+MODULES = (shepherd, supervisor, signals, trees, resources, clocks, soak, ownership, protocol, output)
