@@ -2,6 +2,7 @@
 
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 3600
 
 # swiftbuild, the other build system, cannot build Embedded Swift.
 SWIFT_BUILD := swift build --build-system native
@@ -10,7 +11,7 @@ PYTHON := $(firstword $(wildcard /usr/bin/python3) python3) -B
 RELEASE := CLAUDINE_BIN=$(CURDIR)/.build/release
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release install test unit integration demo bench chaos hostile peers e2e-claude fuzz format lint docs clean
+.PHONY: help deps build release install test unit integration demo bench chaos soak hostile peers e2e-claude fuzz format lint docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -55,6 +56,9 @@ bench: release ## measure beside bubblewrap, unshare, firejail and a bare spawn;
 chaos: build ## faults of every kind, with an observer that never stops looking
 	$(PYTHON) integration/chaos.py --class full
 	$(PYTHON) integration/orphans.py
+
+soak: build ## faults at random for as long as you like (SOAK_SECONDS=3600)
+	$(PYTHON) integration/chaos.py --class soak --until $(SOAK_SECONDS)
 
 hostile: build ## attack the cage from inside, under every policy
 	$(PYTHON) integration/hostile.py --seconds 60

@@ -119,8 +119,9 @@ package enum Recovery {
             let spec = try store.spec(attempt.claim.taskID)
         else { return .final(Ending(Reason(.lostSupervisor))) }
         facts.isAgent = attempt.frozen.resultFormat == AgentDefinition.ResultFormat.claudeStreamJSON.rawValue
-        let summary = transcript(directory)
-        facts.summary = facts.isAgent ? summary : nil
+        // Of anything else the output may be long, and tells nothing.
+        let summary = facts.isAgent ? transcript(directory) : nil
+        facts.summary = summary
         var ending = Outcome.ending(facts, policy: policy)
         if facts.exit == nil { ending.state = .lost }
         if facts.isAgent {

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -32,17 +33,27 @@ class Runner:
         self._lock = threading.Lock()
         self.verdicts: Counter[str] = Counter()
 
-    def run(self, turns: list[Turn]) -> bool:
-        """True when nothing failed. What counts or times something comes last, and alone."""
+    def run(self, turns: list[Turn], *, on_failure: Callable[[Turn, str], None] | None = None) -> bool:
+        """True when nothing failed. What counts or times something comes last, and alone.
+
+        - on_failure: told of each turn that failed, and why.
+        """
         locate()
+
+        def take(turn: Turn) -> None:
+            verdict, note = self._attempt(turn)
+            if verdict == "fail" and on_failure:
+                with self._lock:
+                    on_failure(turn, note)
+
         with ThreadPoolExecutor(max_workers=self._jobs) as pool:
-            list(pool.map(self.attempt, [turn for turn in turns if not turn.scenario.alone]))
+            list(pool.map(take, [turn for turn in turns if not turn.scenario.alone]))
         for turn in turns:
             if turn.scenario.alone:
-                self.attempt(turn)
+                take(turn)
         return self.verdicts["fail"] == 0
 
-    def attempt(self, turn: Turn) -> str:
+    def _attempt(self, turn: Turn) -> tuple[str, str]:
         began = time.monotonic()
         verdict, note, ground = "pass", "", None
         try:
@@ -75,4 +86,4 @@ class Runner:
             print(json.dumps(line, ensure_ascii=False), flush=True)
             if verdict == "fail":
                 print(history, flush=True)
-        return verdict
+        return verdict, note

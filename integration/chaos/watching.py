@@ -78,7 +78,7 @@ class Watching:
             self._popen.kill()
             code = self._popen.wait()
         self._thread.join(5)
-        if code != 0 or not self.counts:
+        if code != 0 or not self.samples:
             self.violations.append(f"the observer ended with {code}: {self._errors.read_text()[-1500:]}")
 
     def _order(self, order: dict[str, Any]) -> None:

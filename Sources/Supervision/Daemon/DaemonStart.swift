@@ -1,6 +1,7 @@
 import CCage
 import Glibc
 package import Store
+import Synchronization
 
 /// Starts a daemon where none is: without a socket, by its lock alone.
 package struct DaemonStart: Sendable {
@@ -22,9 +23,8 @@ package struct DaemonStart: Sendable {
     /// - Returns: what it says about itself.
     package func ensure() async throws -> DaemonInfo {
         let deadline = ContinuousClock.now + .seconds(Self.patience)
-        var child: pid_t?
+        var child: StartedDaemon?
         while ContinuousClock.now < deadline {
-            if let started = child, Self.hasEnded(started) { child = nil }
             if let daemon = try store.daemon(), !daemon.isLeaving {
                 // Most have nothing to recover, and are ready a moment later; what takes longer is not waited for.
                 let phase = DaemonStatus(daemon.status)?.phase
@@ -33,7 +33,9 @@ package struct DaemonStart: Sendable {
                 }
             }
             // One that is on its way out still has the lock; a new one can only be had when it is gone.
-            if try !FileLock.isHeld(store.paths.daemonLock), child == nil { child = try start() }
+            if try !FileLock.isHeld(store.paths.daemonLock), child?.hasEnded ?? true {
+                child = StartedDaemon(try start())
+            }
             try await Task.sleep(for: .milliseconds(5))
         }
         throw DaemonError.notServing(try store.daemon()?.identity.process.pid)
@@ -43,11 +45,6 @@ package struct DaemonStart: Sendable {
     func ensureIfNone() async {
         if let daemon = try? store.daemon(), !daemon.isLeaving { return }
         _ = try? await ensure()
-    }
-
-    private static func hasEnded(_ pid: pid_t) -> Bool {
-        var status: Int32 = 0
-        return waitpid(pid, &status, Int32(WNOHANG)) != 0
     }
 
     /// In a session of its own, with nothing of ours but the environment, in which the credentials are that its tasks will need.
@@ -86,4 +83,19 @@ package struct DaemonStart: Sendable {
         guard code == 0 else { throw .resources("process for the daemon", code) }
         return pid
     }
+}
+
+/// A daemon that we have started. Whoever waits for a task outlives it, perhaps by hours, so it is reaped whenever it ends.
+private final class StartedDaemon: Sendable {
+    private let ended = Atomic(false)
+
+    init(_ pid: pid_t) {
+        Background.begin { [self] in
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+            ended.store(true, ordering: .releasing)
+        }
+    }
+
+    var hasEnded: Bool { ended.load(ordering: .acquiring) }
 }

@@ -71,6 +71,12 @@ class Table:
                 found.append(seen)
         alive = {seen.key for seen in found}
         self._cages = {key: cage for key, cage in self._cages.items() if key in alive}
+        # All inits first: pids go round, so an init need not have the lowest of its cage.
+        spaces = {seen.key: self._space(seen) for seen in found if seen.key not in self._cages}
+        for key, space in spaces.items():
+            self._cages[key] = Cage(space, self._inits.get(space)) if space else None
+        for seen in found:
+            seen.cage = self._cages[seen.key]
         self._environments = {key: marks for key, marks in self._environments.items() if key[:2] in alive}
         for seen in found:
             if seen.cage and seen.nonce:
@@ -98,9 +104,7 @@ class Table:
         if key not in self._environments or state == "Z":
             self._environments[key] = self._read_environment(pid) if state != "Z" else self._environments.get(key, (None, False, False))
         nonce, is_marked, is_ours = self._environments[key]
-        if (pid, started) not in self._cages:
-            self._cages[pid, started] = self._cage(pid, started)
-        return Seen(pid, started, name, parent, state, nonce, is_marked, is_ours, self._cages[pid, started])
+        return Seen(pid, started, name, parent, state, nonce, is_marked, is_ours, None)
 
     def _read_environment(self, pid: int) -> tuple[str | None, bool, bool]:
         try:
@@ -111,18 +115,19 @@ class Table:
         nonce = next((value[len(ATTEMPT_NONCE) :].decode() for value in variables if value.startswith(ATTEMPT_NONCE)), None)
         return nonce, self._mark in variables, self._state in variables
 
-    def _cage(self, pid: int, started: int) -> Cage | None:
-        namespace = _link(str(pid))
+    def _space(self, seen: Seen) -> str | None:
+        """Its PID namespace where that is another than ours; notes an init."""
+        namespace = _link(str(seen.pid))
         if namespace is None or namespace == self._own:
             return None
         try:
-            with open(f"/proc/{pid}/status", "rb") as file:
+            with open(f"/proc/{seen.pid}/status", "rb") as file:
                 numbers = next((line.split()[1:] for line in file if line.startswith(b"NSpid:")), [])
         except OSError:
             numbers = []
         if numbers and numbers[-1] == b"1":
-            self._inits[namespace] = (pid, started)
-        return Cage(namespace, self._inits.get(namespace))
+            self._inits[namespace] = seen.key
+        return namespace
 
 
 def _link(pid: str) -> str | None:

@@ -108,9 +108,14 @@ class Record:
 
 @contextmanager
 def reading(database: Path) -> Iterator[sqlite3.Connection]:
-    """One read transaction. Without a log nobody has the database open, and then a reader must not leave one behind."""
-    log = Path(f"{database}-wal")
+    """One read transaction. Without a log nobody has the database open, and then a reader must not leave one behind.
+
+    Nor may it, as root, make the shared memory before its owner has: for a moment that would be root's.
+    """
+    log, memory = Path(f"{database}-wal"), Path(f"{database}-shm")
     is_open = log.exists() and log.stat().st_size > 0
+    if is_open and not memory.exists():
+        raise sqlite3.OperationalError("somebody is just opening it")
     how = "" if is_open else "&immutable=1"
     with closing(sqlite3.connect(f"file:{database}?mode=ro{how}", uri=True, timeout=0.2, isolation_level=None)) as base:
         base.execute("BEGIN")

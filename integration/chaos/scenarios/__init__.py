@@ -1,5 +1,5 @@
 """The scenarios, a module for each part of the study's list. Importing a module enters its scenarios into the register."""
 
-from . import clocks, output, ownership, protocol, resources, shepherd, signals, soak, supervisor, trees
+from . import clocks, controls, output, ownership, protocol, resources, shepherd, signals, soak, supervisor, trees, volume
 
-MODULES = (shepherd, supervisor, signals, trees, resources, clocks, soak, ownership, protocol, output)
+MODULES = (controls, shepherd, supervisor, signals, trees, resources, clocks, volume, soak, ownership, protocol, output)

@@ -81,7 +81,15 @@ def disguise(ground: Ground, task: Task, canary: int, *, wrong_by: int = 1) -> N
 @scenario(98, 105, name="stored pids that belong to somebody else by now", kind=SMOKE, ways=(FOREGROUND, DAEMON), ask=0)
 def strangers(ground: Ground) -> str:
     # The canaries tell of every signal; the observer asks nothing, for its question would recover too early.
-    task = unfinished(ground, 1)[0]
+    task = ground.agent("ready", "up", "sleep", 50000)
+    task.until("up")
+    supervisor = task.supervisor()
+    if ground.way == DAEMON:
+        # Who waits for it would recover it at once.
+        task.running.popen.kill()
+        task.running.popen.wait()
+    supervisor.signal(signal.SIGKILL)
+    wait_until("nothing left", GONE, lambda: not ground.world.marked())
     disguise(ground, task, ground.watching.canaries[0])
     lock = os.open(ground.world.state / "attempts" / task.id / "1" / "alive.lock", os.O_RDWR | os.O_CLOEXEC)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -134,7 +142,7 @@ def replaced(ground: Ground) -> str:
 
 @scenario(103, name="an upgrade: the old daemon leaves, the new one goes on", kind=SMOKE, ways=(DAEMON,))
 def upgraded(ground: Ground) -> str:
-    tasks = [ground.agent("ready", f"up-{number}", "sleep", 1000, "exit", 0) for number in range(3)]
+    tasks = [ground.agent("ready", f"up-{number}", "sleep", 50000) for number in range(3)]
     for number, task in enumerate(tasks):
         task.until(f"up-{number}")
     old = ground.daemon

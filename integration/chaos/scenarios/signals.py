@@ -12,7 +12,9 @@ from harness import Process, expect, wait_until
 from ..agent import pattern
 from ..faults.freezer import frozen
 from ..ground import GONE, Ground, Task
-from ..register import FULL, ROOT_ONLY, SMOKE, scenario
+from ..register import DAEMON, FOREGROUND, FULL, ROOT_ONLY, SMOKE, scenario
+
+BOTH = (FOREGROUND, DAEMON)
 
 
 def worker(ground: Ground, task: Task) -> Process:
@@ -46,7 +48,7 @@ def stopped_shepherd(ground: Ground) -> str:
     return f"woken after {seconds:.1f} s"
 
 
-@scenario(30, name="the wall timeout holds although the shepherd was stopped across it", kind=SMOKE)
+@scenario(30, name="the wall timeout holds although the shepherd was stopped across it", kind=SMOKE, ways=BOTH)
 def stopped_across(ground: Ground) -> str:
     task = ground.agent("ready", "up", "sleep", 50000, options=["--timeout", "1s"])
     task.until("up")
@@ -72,7 +74,7 @@ def given_up(ground: Ground) -> str:
     return f"given up after {seconds:.0f} s"
 
 
-@scenario(31, name="the wall timeout holds while the supervisor is stopped", kind=SMOKE, exempt=("I7",))
+@scenario(31, name="the wall timeout holds while the supervisor is stopped", kind=SMOKE, ways=BOTH, exempt=("I7",))
 def stopped_supervisor(ground: Ground) -> str:
     # I7: whoever is stopped reaps nobody.
     task = ground.agent("deaf", "ready", "up", "sleep", 50000, options=["--timeout", "2s"])
@@ -103,7 +105,7 @@ def stopped_for_a_minute(ground: Ground) -> str:
     return ground.expect_one_of(task, "succeeded")
 
 
-@scenario(32, name="cancelling an agent that is stopped", kind=SMOKE)
+@scenario(32, name="cancelling an agent that is stopped", kind=SMOKE, ways=BOTH)
 def stopped_agent(ground: Ground) -> str:
     task = ground.agent("ready", "up", "sleep", 50000)
     task.until("up")
@@ -144,7 +146,31 @@ def three_signals(ground: Ground) -> str:
     return ", ".join(notes)
 
 
-@scenario(34, name="a storm of SIGPIPE", kind=SMOKE)
+@scenario(33, name="TERM, INT, HUP and QUIT to the daemon", kind=SMOKE, ways=(DAEMON,))
+def daemon_signals(ground: Ground) -> str:
+    notes = []
+    for number, times in ((signal.SIGTERM, 1), (signal.SIGINT, 3), (signal.SIGHUP, 3), (signal.SIGQUIT, 3)):
+        up = f"up-{number.name}"
+        task = ground.agent("deaf", "spawn", "daemon", "ready", up, "sleep", 50000)
+        task.until(up)
+        daemon = ground.daemon
+        assert daemon
+        for _ in range(times):
+            daemon.popen.send_signal(number)
+            time.sleep(0.1)
+        result = daemon.wait(30)
+        expect(result.code == (-signal.SIGQUIT if number == signal.SIGQUIT else 0), f"{number.name}: {result}")
+        wait_until("nothing left", GONE, lambda: not ground.world.marked())
+        # The first signal stopped the task, or the second, or, of QUIT, the next daemon found it.
+        ground.serve()
+        expected = "lost lost.supervisor" if number == signal.SIGQUIT else "cancelled cancelled.shutdown"
+        wait_until("ended", GONE, lambda: task.outcome() == expected)  # noqa: B023
+        notes.append(f"{number.name}: {expected}")
+        task.end(30)
+    return ", ".join(notes)
+
+
+@scenario(34, name="a storm of SIGPIPE", kind=SMOKE, ways=BOTH)
 def broken_pipes(ground: Ground) -> str:
     task = ground.agent("ready", "up", "print", 100000, "sleep", 500, "print", 100000, options=["--json"])
     task.until("up")

@@ -182,7 +182,7 @@ def longer(ground: Ground) -> str:
     return Episode(ground).run(LONG)
 
 
-@scenario(96, name="soak", kind=SOAK, ways=(FOREGROUND, DAEMON), slots=SLOTS * 4, exempt=("I7", "I8"))
+@scenario(96, name="soak: random faults, composed", kind=SOAK, ways=(FOREGROUND, DAEMON), slots=SLOTS * 4, exempt=("I7", "I8"))
 def soak(ground: Ground) -> str:
     # I7, I8: as above.
     return Episode(ground).run(LONG)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from harness import expect, wait_until
+from harness import Running, expect, wait_until
 
 from ..faults.failpoints import failpoint
 from ..faults.tracing import Aim, supervisor_prefix
@@ -33,9 +33,9 @@ def recovered(ground: Ground, task: Task, *expected: dict[str, tuple[str, ...]])
     """After the death of its supervisor nothing of the task is left, and the next command or daemon ends it as it ended."""
     if not ground.daemon:
         wait_until("nothing left", GONE, lambda: not ground.world.marked())
-    ground.revive()
 
     def is_over() -> bool:
+        ground.revive()
         ground.world.tasks()
         return task.outcome() == "none" or task.outcome().split()[0] in TERMINAL
 
@@ -118,14 +118,74 @@ def at_every_sync(ground: Ground) -> str:
     return sweep(ground, "fdatasync", range(1, 50))
 
 
-@scenario(22, name="twenty supervisors die at once", kind=SMOKE)
+@scenario(15, name="an enqueue dies at some writes and syncs", kind=SMOKE, ways=(DAEMON,))
+def enqueue_at_some(ground: Ground) -> str:
+    return enqueues(ground, [(call, ground.chance.randint(1, most)) for call, most in (("pwrite64", 12), ("pwrite64", 30), ("fdatasync", 3), ("write", 4))])
+
+
+@scenario(15, name="an enqueue dies at every write and sync", kind=FULL, ways=(DAEMON,))
+def enqueue_at_each(ground: Ground) -> str:
+    return enqueues(ground, [(call, number) for call, most in (("pwrite64", 30), ("fdatasync", 4), ("write", 4)) for number in range(1, most + 1)])
+
+
+def enqueues(ground: Ground, aims: list[tuple[str, int]]) -> str:
+    """What was acknowledged is there and runs; what was not runs once or never was."""
+    ground.serve()
+    counts: Counter[str] = Counter()
+    program = ground.world.program("agent")
+    for index, (call, number) in enumerate(aims):
+        started = ground.world.workspace / f"enqueue-{index}"
+        path = None if call == "write" else str(ground.world.state / "claudine.db-wal")
+        command = ground.world.caged(program, "begin", started, "exit", "0", options=["--detach", "--name", f"enqueue-{index}"])
+        result = ground.world.launch([*supervisor_prefix(Aim(call, number, path=path)), ground.world.binaries.claudine, *command]).wait(30)
+        expect(result.code in (0, -signal.SIGKILL), f"{call} {number}: {result}")
+        if printed := result.text.strip():
+            # Whether it lived on or not: the id was told.
+            ground.watching.acknowledge(printed)
+        wait_until("all ended", 30, lambda: not ground.query("SELECT 1 FROM task WHERE ended_at IS NULL"))
+        rows = ground.query("SELECT state FROM task WHERE spec_json ->> 'name' = ?", f"enqueue-{index}")
+        expect(rows in ([], [("succeeded",)]), f"{call} {number}: {rows}")
+        expect(rows or not printed, f"{call} {number}: acknowledged and not there")
+        expect(not started.exists() or len(started.read_text().splitlines()) == 1, f"{call} {number}: it began more than once")
+        counts["acknowledged" if printed else "there" if rows else "never was"] += 1
+    return ", ".join(f"{count} × {what}" for what, count in sorted(counts.items()))
+
+
+def daemon_sweep(ground: Ground, aims: list[tuple[str, int]]) -> str:
+    """Kills one daemon after the other at the nth of its calls about the write-ahead log, while there is something to do."""
+    path = str(ground.world.state / "claudine.db-wal")
+    ground.agent("exit", 0).end()
+    ground.dismiss()
+    outcomes: Counter[str] = Counter()
+    for call, number in aims:
+        task = ground.agent("print", 100, "exit", 0, prefix=supervisor_prefix(Aim(call, number, path=path)))
+        wait_until("it ends, or its daemon", 30, lambda: not ground.has_daemon or task.outcome().split()[0] in TERMINAL)  # noqa: B023
+        outcomes[recovered(ground, task, LOST, NATURAL)] += 1
+        ground.dismiss()
+    return ", ".join(f"{count} × {outcome}" for outcome, count in sorted(outcomes.items()))
+
+
+@scenario(16, name="the daemon dies at some writes and syncs", kind=SMOKE, ways=(DAEMON,))
+def daemon_at_some(ground: Ground) -> str:
+    return daemon_sweep(ground, [(call, ground.chance.randint(1, most)) for call, most in (("pwrite64", 12), ("pwrite64", 40), ("fdatasync", 6))])
+
+
+@scenario(16, name="the daemon dies at many writes and syncs", kind=FULL, ways=(DAEMON,))
+def daemon_at_many(ground: Ground) -> str:
+    numbers = sorted(ground.chance.sample(range(1, 60), 25))
+    return daemon_sweep(ground, [("pwrite64", number) for number in numbers] + [("fdatasync", number) for number in range(1, 9)])
+
+
+@scenario(22, name="many tasks lose their supervisors at once", kind=SMOKE, ways=BOTH)
 def twenty(ground: Ground) -> str:
-    tasks = [ground.agent("deaf", "ready", f"up-{number}", "spawn", "daemon", "sleep", 50000) for number in range(20)]
-    for number, task in enumerate(tasks):
-        task.until(f"up-{number}", 60)
+    # Who waits for a detached task recovers it, too: eight of them are crowd enough.
+    number = 20 if ground.way == FOREGROUND else 8
+    tasks = [ground.agent("deaf", "ready", f"up-{index}", "spawn", "daemon", "sleep", 50000) for index in range(number)]
+    for index, task in enumerate(tasks):
+        task.until(f"up-{index}", 60)
     began = time.monotonic()
-    for task in tasks:
-        task.supervisor().signal(signal.SIGKILL)
+    for supervisor in {task.supervisor() for task in tasks}:
+        supervisor.signal(signal.SIGKILL)
     wait_until("nothing left", GONE, lambda: not ground.world.marked())
     seconds = time.monotonic() - began
     for task in tasks:
@@ -138,8 +198,8 @@ def unfinished(ground: Ground, number: int) -> list[Task]:
     tasks = [ground.agent("ready", f"up-{index}", "sleep", 50000) for index in range(number)]
     for index, task in enumerate(tasks):
         task.until(f"up-{index}")
-    for task in tasks:
-        task.supervisor().signal(signal.SIGKILL)
+    for supervisor in {task.supervisor() for task in tasks}:
+        supervisor.signal(signal.SIGKILL)
     wait_until("nothing left", GONE, lambda: not ground.world.marked())
     return tasks
 
@@ -148,13 +208,13 @@ def unfinished(ground: Ground, number: int) -> list[Task]:
 STEPS = ("flock", "getdents64", "openat", "pwrite64", "fdatasync", "unlink", "pidfd_open")
 
 
-@scenario(25, name="recovery dies at each step, five times in a row", kind=SMOKE, ask=0)
+@scenario(25, name="recovery dies at each step, five times in a row", kind=SMOKE, ways=BOTH, ask=0)
 def during_recovery(ground: Ground) -> str:
     # The observer asks nothing, for its question would recover in peace.
     return recoveries(ground, rounds=1)
 
 
-@scenario(25, name="recovery dies at each step, five times in a row, again and again", kind=FULL, ask=0)
+@scenario(25, name="recovery dies at each step, five times in a row, again and again", kind=FULL, ways=BOTH, ask=0)
 def during_recoveries(ground: Ground) -> str:
     return recoveries(ground, rounds=8)
 
@@ -165,15 +225,33 @@ def recoveries(ground: Ground, rounds: int) -> str:
         tasks = unfinished(ground, 3)
         for _ in range(5):
             aim = Aim(ground.chance.choice(STEPS), ground.chance.randint(1, 10))
-            result = ground.world.launch([*supervisor_prefix(aim), ground.world.binaries.claudine, "list", "--json"]).wait(60)
-            expect(result.code in (0, -signal.SIGKILL), f"{aim}: {result}")
-            killed += result.code != 0
-            survived += result.code == 0
+            code = recovery(ground, aim)
+            expect(code in (0, -signal.SIGKILL), f"{aim}: {code}")
+            killed += code != 0
+            survived += code == 0
         for task in tasks:
             recovered(ground, task, LOST)
         for path in ground.world.workspace.glob("up-*"):
             path.unlink()
     return f"{killed} killed, {survived} came through"
+
+
+def recovery(ground: Ground, aim: Aim) -> int:
+    """One that is struck: of a command, or of a daemon, which is killed once it has come through."""
+    claudine = ground.world.binaries.claudine
+    if ground.way == FOREGROUND:
+        return ground.world.launch([*supervisor_prefix(aim), claudine, "list", "--json"]).wait(60).code
+    daemon = ground.world.launch([*supervisor_prefix(aim), claudine, "serve"])
+    wait_until("it dies, or has recovered", 30, lambda: daemon.popen.poll() is not None or _is_ready(ground, daemon))
+    code = daemon.popen.poll() or 0
+    daemon.popen.kill()
+    daemon.wait()
+    return code
+
+
+def _is_ready(ground: Ground, daemon: Running) -> bool:
+    rows = ground.query("SELECT status_json ->> 'phase' FROM instance WHERE role = 'daemon' AND pid = ?", daemon.popen.pid)
+    return bool(rows) and rows[0][0] == "ready"
 
 
 @scenario(26, name="the first command dies while it makes the database", kind=SMOKE, ask=0, exempt=("I3",))
@@ -223,7 +301,7 @@ def while_migrating(ground: Ground) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
 
 
-@scenario(28, name="supervisor and all shepherds die in one call", kind=SMOKE)
+@scenario(28, name="supervisor and all shepherds die in one call", kind=SMOKE, ways=BOTH)
 def double_fault(ground: Ground) -> str:
     tasks = [ground.agent("deaf", "ready", f"up-{number}", "spawn", "clean", "flood", options=["--json"]) for number in range(4)]
     for number, task in enumerate(tasks):
@@ -238,11 +316,12 @@ def double_fault(ground: Ground) -> str:
     wait_until("nothing left", 3, lambda: not any(process.alive for process in members))
     seconds = time.monotonic() - began
     for task in tasks:
-        recovered(ground, task, LOST)
+        # A supervisor may have seen its shepherd's end before its own.
+        recovered(ground, task, LOST, {way: ("lost lost.shepherd",) for way in BOTH})
     return f"{len(members)} processes gone after {seconds * 1000:.0f} ms"
 
 
-@scenario(29, name="everything of the session dies but the agent's tree", kind=SMOKE)
+@scenario(29, name="everything of the session dies but the agent's tree", kind=SMOKE, ways=BOTH)
 def all_but_the_tree(ground: Ground) -> str:
     task = ground.agent("deaf", "ready", "up", "spawn", "session", "sleep", 50000)
     task.until("up")
