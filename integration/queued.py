@@ -472,6 +472,13 @@ def retry(world: World) -> None:
     result = world.claudine("retry", failing, "--timeout", "5s", "--env", f"{NONCE}={world.nonce}")
     expect(result.code == 9, f"in the foreground it exits as the task does: {result}")
     expect(world.tasks()[0]["limits"]["wallSeconds"] == 5, "a limit that was given again")
+    # The file is that of the first one, wherever the second is asked for.
+    for folder, text in ((world.workspace, "first\n"), (world.home, "another\n")):
+        world.write(folder / "input", text)
+    first = world.run("/bin/cat", options=("--stdin", "input"), cwd=world.workspace)
+    expect(first.stdout == b"first\n", str(first))
+    again = world.claudine("retry", str(world.tasks()[0]["taskId"]), "--env", f"{NONCE}={world.nonce}", cwd=world.home)
+    expect(again.code == 0 and again.stdout == b"first\n", str(again))
 
 
 SECRET = "s3cr3t-zq7-value"

@@ -55,7 +55,7 @@ struct Retry: AsyncParsableCommand, ExitsAsTheTaskDid {
         (spec.after, spec.afterAny, spec.idempotencyKey, spec.surroundings) = (nil, nil, nil, nil)
         spec.policy = policy ?? old.policy
         if policy != nil { spec.policyFile = nil }
-        if let stdin { spec.stdin = stdin == "-" ? .inherited : .file(stdin) }
+        if let stdin { spec.stdin = RunInput.source(stdin) }
         options.apply(to: &spec)
         let kept = KeptInput(earlier.taskId, store.paths)
         try await options.run(

@@ -86,12 +86,7 @@ struct Run: AsyncParsableCommand, ExitsAsTheTaskDid {
                 policy: policy)
             : TaskSpec(command: try RawArguments.command(), workspace: workspace, policy: policy)
         options.apply(to: &spec)
-        spec.stdin =
-            switch stdin {
-            case nil: .none
-            case "-": .inherited
-            case .some(let file): .file(file)
-            }
+        spec.stdin = stdin.map(RunInput.source) ?? .none
         return spec
     }
 }

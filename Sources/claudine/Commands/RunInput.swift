@@ -1,5 +1,6 @@
 import Agents
 import Foundation
+import Store
 import Supervision
 
 /// Where a run's prompt and standard input come from.
@@ -24,6 +25,11 @@ struct RunInput {
         }
         guard let stdin else { return }
         standardInput = .descriptor(try Self.throughPipe(stdin == "-" ? STDIN_FILENO : try Self.open(stdin), stdin))
+    }
+
+    /// What the task's row says of `--stdin`: whoever reads that file again may stand in another directory.
+    static func source(_ stdin: String) -> StdinSource {
+        stdin == "-" ? .inherited : .file(URL(fileURLWithPath: stdin).standardizedFileURL.path)
     }
 
     private static func open(_ path: String) throws(Failure) -> Int32 {
