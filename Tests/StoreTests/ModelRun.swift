@@ -23,17 +23,25 @@ struct ModelRun {
 
     init(trigger: String? = nil) throws { store = try StoreUnderTest(bounds: Self.bounds, trigger: trigger) }
 
+    /// From the beginning, on the same store.
+    private init(again store: StoreUnderTest) throws {
+        self.store = store
+        try store.forgetEverything()
+    }
+
     /// Random actions; nil where the two agree to the end.
-    mutating func random(_ number: Int, seed: UInt64) throws -> Divergence? {
+    mutating func random(_ number: Int, seed: UInt64) async throws -> Divergence? {
         var dice = ModelDice(seed: seed)
-        for _ in 0..<number {
+        for step in 0..<number {
             if let found = try take(dice.next(specification)) { return found }
+            // Other tests have deadlines.
+            if step % 32 == 0 { await Task.yield() }
         }
         return try compareCounts(0)
     }
 
-    private static func replay(_ actions: [ModelAction], trigger: String?) throws -> Divergence? {
-        var run = try ModelRun(trigger: trigger)
+    private func replay(_ actions: [ModelAction]) throws -> Divergence? {
+        var run = try ModelRun(again: store)
         for action in actions {
             if let found = try run.take(action) { return found }
         }
@@ -41,9 +49,7 @@ struct ModelRun {
     }
 
     /// Leaves out whatever is not needed to see a difference: half of it, then ever smaller pieces.
-    static func shortest(
-        _ found: Divergence, trigger: String? = nil, within time: Duration
-    ) throws -> Divergence {
+    func shortest(_ found: Divergence, within time: Duration) async throws -> Divergence {
         let deadline = ContinuousClock.now + time
         var best = found
         var piece = max(best.actions.count / 2, 1)
@@ -52,9 +58,10 @@ struct ModelRun {
             var isShorter = false
             // From the end: what came last is needed most, so most of what came before goes at once.
             while end > 0, ContinuousClock.now < deadline {
+                await Task.yield()
                 var actions = best.actions
                 actions.removeSubrange(max(end - piece, 0)..<end)
-                if let shorter = try replay(actions, trigger: trigger) {
+                if let shorter = try replay(actions) {
                     best = shorter
                     isShorter = true
                     end = min(end, best.actions.count)
