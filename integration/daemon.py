@@ -126,6 +126,25 @@ def second(world: World) -> None:
     expect(result.code == 0 and b"daemon.leaving" in result.stderr, str(result))
 
 
+@suite.case("of several that are started at once one stays, and a race of commands starts one, too")
+def together(world: World) -> None:
+    configure(world)
+    daemons = [world.start("serve") for _ in range(6)]
+    left = wait_until("five of six gone", SOON, lambda: len(alive := [one for one in daemons if one.popen.poll() is None]) == 1 and alive)
+    codes = [one.wait().code for one in daemons if one not in left]
+    expect(codes == [75] * 5, f"{codes}")
+    expect(of(left[0]) == daemon(world), "another one answers")
+    left[0].popen.terminate()
+    expect(left[0].wait(20).code == 0, "serve")
+    racers = [world.begin("/bin/true", options=("--detach",)) for _ in range(8)]
+    for racer in racers:
+        expect(racer.wait().code == 0, "run --detach")
+    wait_until("those that came second gone", SOON, lambda: len(world.daemons()) == 1)
+    expect(world.daemons() == [daemon(world)], "another one answers")
+    for (task,) in rows(world, "SELECT id FROM task"):
+        ended(world, task, "succeeded")
+
+
 @suite.case("it comes up although others look at its lock all the time")
 def looked_at(world: World) -> None:
     configure(world)
