@@ -86,15 +86,18 @@ extension Store {
     }
 
     /// Drops the rows and lock files of instances that are dead and have no unfinished attempt; says how many.
-    package func forgetDeadInstances() throws(StoreError) -> Int {
+    ///
+    /// - Parameter others: instances whose rows went with the tasks that they ran; their files are still there.
+    package func forgetDeadInstances(and others: Set<InstanceID> = []) throws(StoreError) -> Int {
+        let named = try JSONText.encode(others.map(\.text).sorted())
         let idle = try read { db in
             try String.fetchAll(
                 db,
                 sql: """
-                    SELECT id FROM instance
-                    WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE instance_id = instance.id AND ended_at IS NULL)
-                        AND NOT EXISTS (SELECT 1 FROM task WHERE owner = instance.id AND ended_at IS NULL)
-                    """)
+                    SELECT id FROM (SELECT id FROM instance UNION SELECT value AS id FROM json_each(?)) AS known
+                    WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE instance_id = known.id AND ended_at IS NULL)
+                        AND NOT EXISTS (SELECT 1 FROM task WHERE owner = known.id AND ended_at IS NULL)
+                    """, arguments: [named])
         }
         var dead: [InstanceID] = []
         for id in idle.map(InstanceID.init(text:)) where try !isAlive(id) { dead.append(id) }

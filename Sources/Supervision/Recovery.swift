@@ -28,11 +28,13 @@ package enum Recovery {
     /// - Parameter forsaken: fences of attempts whose instance lives but has given them up.
     package static func pass(_ store: Store, forsaken: Set<Int64> = []) async throws(StoreError) -> Report {
         var report = Report()
+        var supervisors: Set<InstanceID> = []
         try store.rebaseClocks()
         let orphaned = try store.unfinished(orphanedOr: forsaken)
         report.failed = orphaned.unreadable
         for attempt in orphaned.attempts {
             do throws(StoreError) {
+                supervisors.insert(attempt.instance)
                 switch try await recover(attempt, store) {
                 case .ended: report.ended += 1
                 case .requeued: report.requeued += 1
@@ -47,7 +49,7 @@ package enum Recovery {
         report.ended += try store.endOrphaned().count
         report.ended += try store.expireQueued().count
         // A dead instance without anything unfinished is only a row and two files.
-        if report.ended + report.requeued > 0 { _ = try store.forgetDeadInstances() }
+        if report.ended + report.requeued > 0 { _ = try store.forgetDeadInstances(and: supervisors) }
         return report
     }
 
