@@ -284,7 +284,7 @@ class Replay:
             where = f"power lost {at - self.recorded.last:+.6f} s from the end, {loss.__name__}, seed {seed}"
             raise Failure(f"{where}: {failure}") from None
         finally:
-            shutil.rmtree(base)
+            shutil.rmtree(base, ignore_errors=True)
 
     def _boot(self, state: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
         """What `list` and `events` say after a reboot."""
@@ -325,7 +325,7 @@ class Replay:
         # Those with retries may be tried again after a failure that was written down.
         once = {name for name in begun if len(self.recorded.ran[name]) == 1}
         expect(not again & once, f"seed {SEED}, {name}: had begun, and ran again: {again & once}")
-        shutil.rmtree(base)
+        shutil.rmtree(base, ignore_errors=True)
         return len(again)
 
     def _lines(self) -> dict[str, int]:

@@ -89,6 +89,10 @@ def read(path: Path) -> Iterator[Call]:
                     continue
                 end, (at, begin) = at, pending.pop(task)
                 rest = begin + resumed[1]
+            if rest.endswith("<unfinished ...>) = ?"):
+                # Killed in the middle of it.
+                pending[task] = (at, rest.removesuffix("<unfinished ...>) = ?").rstrip())
+                continue
             call = _CALL.match(rest)
             if not call:
                 raise RuntimeError(f"{path.name}: cannot be read: {rest[:300]}")
