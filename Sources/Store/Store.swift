@@ -202,6 +202,21 @@ extension Store {
         try withExtendedLifetime(lock) { () throws(StoreError) in try takeSteps(database, paths) }
     }
 
+    /// SQLite does not wait for others here (https://www.sqlite.org/pragma.html#pragma_journal_mode): whoever reads the new database
+    /// at this moment, a backup or a curious shell, would make the first command fail.
+    private static func changeToLog(_ db: Database) throws -> String? {
+        let deadline = boottimeNanoseconds() + Int64(busySeconds) * 1_000_000_000
+        while true {
+            do {
+                return try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
+            } catch let error as DatabaseError
+                where error.resultCode == .SQLITE_BUSY && boottimeNanoseconds() < deadline
+            {
+                usleep(10_000)
+            }
+        }
+    }
+
     private static func takeSteps(_ database: DatabaseQueue, _ paths: StatePaths) throws(StoreError) {
         do {
             try database.writeWithoutTransaction { db in
@@ -211,7 +226,7 @@ extension Store {
                         .notADatabase, "\(paths.database) is the database of another program.",
                         hint: StoreError.moveAway)
                 }
-                let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
+                let mode = try changeToLog(db)
                 guard mode == "wal" else {
                     throw StoreError(.io, "The file system of \(paths.database) does not allow a write-ahead log.")
                 }

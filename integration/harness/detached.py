@@ -41,7 +41,7 @@ def serve(world: World, *options: str, env: dict[str, str] | None = None) -> Run
     running = world.start("serve", *options, env=env)
 
     def ready() -> bool:
-        expect(running.popen.poll() is None, "the daemon ended at once")
+        expect(running.popen.poll() is None, f"the daemon ended at once: {running.wait() if running.popen.poll() is not None else ''}")
         return phase(world, running.popen.pid) == "ready"
 
     wait_until("daemon ready", SOON, ready)
