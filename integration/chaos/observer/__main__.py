@@ -23,6 +23,12 @@ SHARE = 0.3
 MEMORY = 5.0
 
 
+
+def queueing() -> float:
+    """Seconds more that an answer may take where others want the processors, too: two for each that waits for one of them."""
+    return 2.0 * max(0.0, os.getloadavg()[0] / (os.cpu_count() or 1) - 1)
+
+
 class Observer:
     def __init__(self, order: dict[str, Any]) -> None:
         record = Record(order["state"])
@@ -54,7 +60,7 @@ class Observer:
             slack = max(delay for _, delay in self._delays)
             self._note(self._judge.look(began, slack))
             newest = next(reversed(self._record.last.tasks), None)
-            if complaint := self._asking.look(newest, slack):
+            if complaint := self._asking.look(newest, slack + queueing()):
                 self._note([Violation("I8", complaint)])
             self._note([Violation("I11", complaint) for complaint in self._canaries.complaints()])
             self._judge.counts["I11"] += len(Canaries.NAMES)
