@@ -172,6 +172,20 @@ def workspace_growth(world: World) -> str:
     return f"ended at {written >> 20} MiB, {record['wallMs']} ms"
 
 
+@suite.case("what others free does not hide the workspace's growth", alone=True)
+def hidden_growth(world: World) -> None:
+    beside = world.base / "beside"
+    with open(beside, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 1500 * MEBIBYTE)
+        os.fsync(file.fileno())
+    name = policy(world, "small-disk", limits={"disk": '"64M"'})
+    run = world.begin(PYTHON, "-c", writer("new", 100, 0.02), policy=name)
+    wait_until("it writes", 20, (world.workspace / "new").exists)
+    beside.unlink()
+    result = run.wait(40)
+    expect(result.code == 137 and world.record()["reason"]["code"] == "limit.disk", str(result))
+
+
 @suite.case("the home's growth", alone=True)
 def home_growth(world: World) -> None:
     name = policy(world, "small-disk", limits={"disk": '"64M"'})
@@ -248,9 +262,9 @@ def flood(world: World) -> str:
 @suite.case("a worker that dies while its call is held does not hold up anything")
 def dies_while_held(world: World) -> None:
     script = (
-        "import ctypes, os, signal\nlibc = ctypes.CDLL(None)\n"
+        "import ctypes, os, signal, time\nlibc = ctypes.CDLL(None)\n"
         "for i in range(300):\n  pid = os.fork()\n  if pid == 0:\n    while True: libc.umount2(b'/', 0)\n"
-        "  os.kill(pid, signal.SIGKILL); os.waitpid(pid, 0)\n"
+        "  time.sleep(i % 10 / 1000)\n  os.kill(pid, signal.SIGKILL); os.waitpid(pid, 0)\n"
     )
     result = world.run(PYTHON, "-c", script, timeout=60)
     expect(result.code == 0, str(result))

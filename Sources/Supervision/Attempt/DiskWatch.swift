@@ -6,16 +6,24 @@ import Synchronization
 /// Watches how much an attempt's files on disk grow: its workspace and its home, which no kernel limit bounds for an ordinary user.
 ///
 /// Walking a large tree again and again would cost more than the task. So the file systems are asked first, which takes
-/// microseconds: while their free space has not shrunk by the limit, the files cannot have grown by it (unless somebody else
-/// frees as much in the same time, which delays the finding). Only then are the files that changed since the start added up.
+/// microseconds: once their free space has shrunk by the limit, the files that changed since the start are added up. Somebody
+/// else who frees space in the same time would hide the growth from that question, so they are added up now and then in any
+/// case, as seldom as makes it cheap.
 final class DiskWatch: Sendable {
     private let thread: PollThread
 
     /// Milliseconds between two looks: a disk that takes 1 GiB/s is over its limit by a quarter of that.
     private static let tick = 250
+    /// Of the time, the watch walks at most one part in so many when nothing is suspected, and in so few when something is.
+    private static let calm = 200, suspicious = 4
+    /// Milliseconds between two walks when nothing is suspected, however quick they are.
+    private static let shortestCalm = 1000
 
-    private final class Finding: Sendable {
-        let isMade = Atomic(false)
+    private struct Looks {
+        var isOver = false
+        /// Milliseconds on the monotonic clock.
+        var ended = DiskWatch.now
+        var duration = 0
     }
 
     /// - Parameters:
@@ -27,24 +35,29 @@ final class DiskWatch: Sendable {
         clock_gettime(CLOCK_REALTIME_COARSE, &began)
         let since = began
         let free = directories.map(Self.freeBytes)
-        let finding = Finding()
+        let looks = Mutex(Looks())
         thread = PollThread(
             [], tick: Self.tick,
             onTick: {
-                guard !finding.isMade.load(ordering: .relaxed) else { return }
-                let shrunk = zip(directories, free).contains { directory, before in
-                    guard let before, let now = Self.freeBytes(directory) else { return false }
-                    return before > now && before - now >= limit
+                let isExceeded = looks.withLock { looks in
+                    guard !looks.isOver else { return false }
+                    let hasShrunk = zip(directories, free).contains { directory, before in
+                        guard let before, let now = Self.freeBytes(directory) else { return false }
+                        return before > now && before - now >= limit
+                    }
+                    let start = Self.now
+                    let pause =
+                        hasShrunk
+                        ? looks.duration * Self.suspicious : max(looks.duration * Self.calm, Self.shortestCalm)
+                    guard start - looks.ended >= pause else { return false }
+                    let grown = Self.grown(directories, since: since)
+                    looks.ended = Self.now
+                    looks.duration = looks.ended - start
+                    // What cannot be added up is held against the task only when the disk says that something grew.
+                    looks.isOver = grown.map { $0 >= limit } ?? hasShrunk
+                    return looks.isOver
                 }
-                guard shrunk else { return }
-                var grown: UInt64 = 0
-                for directory in directories {
-                    var files = ChangedFiles(since: since)
-                    grown = grown.addingClamped(files.bytes(below: directory))
-                }
-                guard grown >= limit else { return }
-                finding.isMade.store(true, ordering: .relaxed)
-                onExceeded()
+                if isExceeded { onExceeded() }
             }, onReadable: { _ in false })
     }
 
@@ -55,10 +68,27 @@ final class DiskWatch: Sendable {
         guard statvfs(directory, &status) == 0 else { return nil }
         return UInt64(status.f_bfree) * UInt64(status.f_frsize)
     }
+
+    /// Bytes; nil when they are too many or too deep to add up.
+    private static func grown(_ directories: [String], since: timespec) -> UInt64? {
+        var sum: UInt64 = 0
+        for directory in directories {
+            var files = ChangedFiles(since: since)
+            guard let bytes = files.bytes(below: directory) else { return nil }
+            sum = sum.addingClamped(bytes)
+        }
+        return sum
+    }
+
+    private static var now: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
 }
 
 /// Adds up the files of a tree that its owner goes on changing while we look: links are not followed, other file systems not
-/// entered, and no path is looked up twice. What is more than can be looked at counts as everything.
+/// entered, and no path is looked up twice.
 private struct ChangedFiles {
     private let since: timespec
     private let deadline: time_t
@@ -74,19 +104,19 @@ private struct ChangedFiles {
         deadline = Self.seconds + Self.longest
     }
 
-    /// Blocks of the files whose inode has changed since the start.
-    mutating func bytes(below directory: String) -> UInt64 {
+    /// Bytes of the files whose inode has changed since the start; nil when there is more than can be looked at.
+    mutating func bytes(below directory: String) -> UInt64? {
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         var status = stat()
         if descriptor >= 0, fstat(descriptor, &status) == 0 { device = status.st_dev }
         return visit(descriptor, depth: 0)
     }
 
-    private mutating func visit(_ descriptor: Int32, depth: Int) -> UInt64 {
+    private mutating func visit(_ descriptor: Int32, depth: Int) -> UInt64? {
         guard descriptor >= 0 else { return 0 }
         guard depth < Self.mostDepth, Self.seconds < deadline, let stream = fdopendir(descriptor) else {
             close(descriptor)
-            return .max
+            return nil
         }
         defer { closedir(stream) }
         var sum: UInt64 = 0
@@ -101,7 +131,8 @@ private struct ChangedFiles {
             switch status.st_mode & S_IFMT {
             case S_IFDIR:
                 let inner = openat(dirfd(stream), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                sum = sum.addingClamped(visit(inner, depth: depth + 1))
+                guard let bytes = visit(inner, depth: depth + 1) else { return nil }
+                sum = sum.addingClamped(bytes)
             case S_IFREG where (status.st_ctim.tv_sec, status.st_ctim.tv_nsec) >= (since.tv_sec, since.tv_nsec):
                 // st_blocks counts 512 bytes (stat(2)); of several links each has a share.
                 sum = sum.addingClamped(UInt64(max(status.st_blocks, 0)) * 512 / UInt64(max(status.st_nlink, 1)))
