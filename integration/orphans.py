@@ -91,6 +91,19 @@ def natural(world: World) -> str:
     return f"{stragglers} stragglers ended"
 
 
+@suite.case("left processes are a failure where the policy says so")
+def stragglers_fail(world: World) -> None:
+    text = 'schema = 1\nname = "tidy"\ndescription = "for a test"\nextends = "strict"\n[process]\non_stragglers = "fail"\n'
+    tidy = world.write(world.base / "tidy.toml", text)
+    untidy = world.run("/bin/sh", "-c", "sleep 300 & exit 0", policy=str(tidy))
+    record = world.record()
+    expect(untidy.code == 1 and "It left a process behind" in untidy.errors, str(untidy))
+    expect((record["state"], record["reason"]["code"]) == ("failed", "exit.stragglers"), f"{record}")
+    expect(record["stragglers"] == 1 and record["exit"] == {"code": 0}, f"{record}")
+    expect(not world.marked(), "something is left")
+    expect(world.run("/bin/true", policy=str(tidy)).code == 0, "a tidy task is a failure, too")
+
+
 @suite.case("a held output pipe does not hold the task")
 def held_output(world: World) -> None:
     result = world.run("/bin/sh", "-c", "(trap '' TERM HUP; exec sleep 300) & echo done")

@@ -48,10 +48,10 @@ import Testing
     }
 
     /// Rows of a database that was written before there was the key.
-    @Test func aFrozenPolicyWithoutOnLostEndsAsItDidThen() throws {
+    @Test func aFrozenPolicyWithoutTheLaterKeysEndsAsItDidThen() throws {
         var policy = try builtIn("strict")
         let text = try policy.canonicalJSON()
-        let old = text.replacing("\"on_lost\":\"fail\",", with: "")
+        let old = text.replacing("\"on_lost\":\"fail\",\"on_stragglers\":\"succeed\",", with: "")
         #expect(old != text)
         #expect(try Policy(canonicalJSON: old) == policy)
         policy.process.onLost = .retry
@@ -61,7 +61,10 @@ import Testing
     }
 
     @Test func everyBuiltInPolicyLetsWhatWasLostEnd() throws {
-        for name in PolicyLibrary.builtInNames { #expect(try builtIn(name).process.onLost == .fail) }
+        for name in PolicyLibrary.builtInNames {
+            #expect(try builtIn(name).process.onLost == .fail)
+            #expect(try builtIn(name).process.onStragglers == .succeed)
+        }
         let order = PolicyOrder(host: .example(home: "/nowhere/u"))
         let policies = try Policy.Process.OnLost.allCases.map { word in
             try load(text("mine") + "[process]\non_lost = \"\(word.rawValue)\"\n")

@@ -50,6 +50,9 @@ import Testing
             replace: "on_lost = \"fail\"", with: "on_lost = \"again\"", key: "process.on_lost",
             bound: "fail, resume, retry", found: "again"),
         Mistake(
+            replace: "on_stragglers = \"succeed\"", with: "on_stragglers = true", key: "process.on_stragglers",
+            bound: "one of fail, succeed", found: "boolean"),
+        Mistake(
             replace: "processes = 512", with: "processes = 15", key: "limits.processes", bound: "16 to 4194304",
             found: "15"),
         Mistake(

@@ -132,6 +132,7 @@ import Testing
     @Test(arguments: [
         Step(key: "process.nice", expected: .stricter) { $0.process.nice = 19 },
         Step(key: "process.on_lost", expected: .looser) { $0.process.onLost = .resume },
+        Step(key: "process.on_stragglers", expected: .stricter) { $0.process.onStragglers = .fail },
         Step(key: "limits.memory", expected: .looser) { $0.limits.memory = .unlimited },
         Step(key: "limits.cpu_weight", expected: .stricter) { $0.limits.cpuWeight = 1 },
         Step(key: "filesystem.root", expected: .stricter) { $0.filesystem.root = .minimal },

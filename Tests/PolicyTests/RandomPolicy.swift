@@ -53,7 +53,9 @@ struct RandomPolicies {
         case 25:
             policy.syscalls.profile = one(Policy.Syscalls.Profile.allCases)
             policy.syscalls.denied = one(Policy.Syscalls.Denied.allCases)
-        case 26: policy.process.onLost = one(Policy.Process.OnLost.allCases)
+        case 26:
+            policy.process.onLost = one(Policy.Process.OnLost.allCases)
+            policy.process.onStragglers = one(Policy.Process.OnStragglers.allCases)
         default:
             let calls = ["socket", "ioctl", "ptrace", "bpf", "mount", "splice", "clone3", "vserver", "open", "getpmsg"]
             policy.syscalls.allow = some(calls)

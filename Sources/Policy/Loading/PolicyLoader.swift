@@ -88,7 +88,8 @@ struct PolicyLoader {
             nice: try table.integer("nice", in: 0...19, inherit: base?.nice),
             oomScoreAdj: try table.integer("oom_score_adj", in: 0...1000, inherit: base?.oomScoreAdj),
             nestedSandbox: try table.flag("nested_sandbox", inherit: base?.nestedSandbox),
-            onLost: try table.choice("on_lost", inherit: base?.onLost))
+            onLost: try table.choice("on_lost", inherit: base?.onLost),
+            onStragglers: try table.choice("on_stragglers", inherit: base?.onStragglers))
     }
 
     private func limits(_ root: PolicyTable, _ base: Policy.Limits?) throws(PolicyError) -> Policy.Limits {

@@ -28,6 +28,11 @@ package struct Policy: Equatable, Sendable, Codable {
             /// It runs again from the start, whatever it had already done.
             case retry
         }
+        /// What a task ends as whose worker succeeded and left processes behind; they are ended in any case.
+        package enum OnStragglers: String, Sendable, Codable, CaseIterable {
+            case fail
+            case succeed
+        }
         /// From exec to the stop ladder.
         package var wallTime: Bound<TimeSpan>
         /// Without a byte of output.
@@ -43,6 +48,7 @@ package struct Policy: Equatable, Sendable, Codable {
         /// Whether the worker may make namespaces and mounts of its own.
         package var nestedSandbox: Bool
         package var onLost: OnLost
+        package var onStragglers: OnStragglers
     }
 
     package struct Limits: Equatable, Sendable, Codable {
@@ -201,7 +207,7 @@ package struct Policy: Equatable, Sendable, Codable {
 }
 
 extension Policy.Process {
-    /// Attempts that were frozen before there was `on_lost` end as they did then.
+    /// Attempts that were frozen before there were `on_lost` and `on_stragglers` end as they did then.
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         wallTime = try values.decode(Bound<TimeSpan>.self, forKey: .wallTime)
@@ -212,6 +218,7 @@ extension Policy.Process {
         oomScoreAdj = try values.decode(Int.self, forKey: .oomScoreAdj)
         nestedSandbox = try values.decode(Bool.self, forKey: .nestedSandbox)
         onLost = try values.decodeIfPresent(OnLost.self, forKey: .onLost) ?? .fail
+        onStragglers = try values.decodeIfPresent(OnStragglers.self, forKey: .onStragglers) ?? .succeed
     }
 }
 

@@ -86,6 +86,14 @@ extension PolicyField {
                     "what becomes of a task whose supervisor, shepherd or machine was lost: it ends, the agent's session goes on in a new attempt, or it runs again from the start",
                 mechanism: "recovery, once nothing of the lost attempt is alive",
                 failure: "`lost.supervisor`, `lost.shepherd`, `lost.reboot`", stricter: "the earlier")),
+        PolicyField(
+            "process.on_stragglers", \.process.onStragglers, .chain, FieldText.word,
+            FieldNotes(
+                values: "`fail`, `succeed`",
+                meaning:
+                    "what a task ends as that succeeded and left processes behind for longer than `linger`; they are ended in any case",
+                mechanism: "the shepherd's count of what it ended", failure: "`exit.stragglers`",
+                stricter: "the earlier")),
     ]
 
     static let limits = [

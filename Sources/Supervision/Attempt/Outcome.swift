@@ -33,6 +33,13 @@ enum Outcome {
                 cpuMs: Int64(empty.cpu / 1000), maxRssBytes: Int64(empty.peakMemory),
                 maxProcesses: Int64(empty.maxProcesses))
             ending.wallMs = Int64(empty.wall / 1_000_000)
+            if ending.state == .succeeded, empty.stragglers > 0, policy.process.onStragglers == .fail {
+                let count = empty.stragglers == 1 ? "a process" : "\(empty.stragglers) processes"
+                let reason = Reason(
+                    .exitStragglers, "It left \(count) behind, which its policy counts as a failure.",
+                    detail: .object(["stragglers": .integer(Int64(empty.stragglers))]))
+                (ending.state, ending.reason) = (reason.code.state, reason)
+            }
         }
         return ending
     }

@@ -180,8 +180,8 @@ extension RaceRuleTests {
         #expect(record.state == .succeeded && record.output?.stdoutBytes == 4096 && record.stragglers == 1)
     }
 
-    /// Also: integration/orphans.py, "natural exit leaves nothing". There is no policy that makes it a failure.
-    @Test func r23SurvivorsOfASuccessAreCountedAndItStaysOne() throws {
+    /// Also: integration/orphans.py, "natural exit leaves nothing" and "left processes are a failure where the policy says so".
+    @Test func r23SurvivorsOfASuccessAreCountedAndItStaysOneUnlessThePolicySaysOtherwise() throws {
         var shepherd = ScriptedShepherd(linger: 2)
         let exit = shepherd.sees(.exited(code: 0), survivors: 3, at: 1)
         #expect(!shepherd.isKilling)
@@ -193,5 +193,13 @@ extension RaceRuleTests {
         #expect(record.state == .succeeded && record.stragglers == 3)
         let ended = try ground.store.events(task: record.taskId, limit: 100).first { $0.kind == "attempt.ended" }
         #expect(ended?.data["stragglers"] == 3)
+
+        var strict = ground.policy
+        strict.process.onStragglers = .fail
+        let facts = AttemptFacts(exit, empty: empty)
+        #expect(Outcome.ending(facts, policy: strict).reason?.code == .exitStragglers)
+        #expect(Outcome.ending(facts, policy: strict).state == .failed)
+        #expect(Outcome.ending(AttemptFacts(exit, empty: TreeEmpty()), policy: strict).state == .succeeded)
+        #expect(Outcome.ending(AttemptFacts(.natural(7), empty: empty), policy: strict).reason?.code == .exitNonzero)
     }
 }
