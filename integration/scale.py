@@ -36,10 +36,11 @@ def fill(world: World, count: int) -> None:
     base.create_function("new_nonce", 0, lambda: dice.randbytes(16))
     (first,) = base.execute("SELECT number FROM task").fetchone()
     number = f"WITH RECURSIVE copy (number) AS (SELECT {first + 1} UNION ALL SELECT number + 1 FROM copy WHERE number < {first + count})"
+    common = "json_set(task.spec_json, '$.labels', json_array('common'))"
     base.execute("PRAGMA synchronous = OFF")
     base.execute("BEGIN")
     for table, changed in (
-        ("task", {"number": "copy.number", "id": "new_id(copy.number)"}),
+        ("task", {"number": "copy.number", "id": "new_id(copy.number)", "spec_json": common}),
         ("attempt", {"fence": None, "task_id": "new_id(copy.number)", "nonce": "new_nonce()"}),
         ("event", {"seq": None, "task_id": "new_id(copy.number)"}),
     ):
@@ -57,7 +58,7 @@ def fill(world: World, count: int) -> None:
 
 def store(world: World, count: int) -> str:
     """A store with one real task, and `count` like it; returns the id of the real one."""
-    world.run("/bin/false")
+    world.run("/bin/false", options=("--label", "rare"))
     task = str(world.tasks()[0]["taskId"])
     if count:
         fill(world, count)
@@ -157,6 +158,8 @@ def measured(count: int, rounds: int) -> bool:
             "status ID": lambda world: command(world, "status", ids[id(world)]),
             "list --limit 20": lambda world: command(world, "list", "--limit", "20"),
             "list --state failed --limit 20": lambda world: command(world, "list", "--state", "failed", "--limit", "20"),
+            "list --label rare --limit 20": lambda world: command(world, "list", "--label", "rare", "--limit", "20"),
+            "list --label common --limit 20": lambda world: command(world, "list", "--label", "common", "--limit", "20"),
             "list --state running": lambda world: command(world, "list", "--state", "running"),
             "list --state succeeded --since 1m": lambda world: command(world, "list", "--state", "succeeded", "--since", "1m"),
             "list --since 1ms": lambda world: command(world, "list", "--since", "1ms"),

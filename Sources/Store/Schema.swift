@@ -8,7 +8,7 @@ enum Schema {
     /// "Clau", so that no other program's database is taken for ours.
     static let applicationID: Int64 = 0x436c_6175
 
-    static let steps: [String] = [first, violations, queue, listing, directories]
+    static let steps: [String] = [first, violations, queue, listing, directories, labels]
 
     static var version: Int64 { Int64(steps.count) }
 
@@ -32,6 +32,23 @@ enum Schema {
 
     /// Which state directory an instance was registered in (device and inode), so that a copy of the database is known as one.
     private static let directories = "ALTER TABLE instance ADD COLUMN directory TEXT;"
+
+    /// Which tasks carry a label, so that a list by label does not read every request. The request stays the truth.
+    private static let labels = """
+        CREATE TABLE label (
+            text TEXT NOT NULL,
+            task INTEGER NOT NULL REFERENCES task (number) ON DELETE CASCADE,
+            PRIMARY KEY (text, task)
+        ) STRICT;
+        CREATE INDEX label_task ON label (task);
+        CREATE TRIGGER task_is_labelled AFTER INSERT ON task
+        BEGIN
+            INSERT OR IGNORE INTO label (text, task)
+                SELECT value, NEW.number FROM json_each(NEW.spec_json, '$.labels');
+        END;
+        INSERT OR IGNORE INTO label (text, task)
+            SELECT value, number FROM task, json_each(spec_json, '$.labels');
+        """
 
     /// The queue: an order that a restart keeps, who alone may claim a task, when it may and until when it must be, and what it waits
     /// for. Columns `…_boottime` are nanoseconds of CLOCK_BOOTTIME in the boot of `clock_boot`.

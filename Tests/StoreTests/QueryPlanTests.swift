@@ -69,6 +69,7 @@ struct QueryPlanTests {
         _ = try store.leave(who)
         _ = try store.forgetDeadInstances()
         _ = try store.record(first)
+        _ = try store.list(TaskFilter(states: [.failed], labels: ["a", "b"], since: Timestamp(milliseconds: 1)))
         _ = try store.events(task: first, limit: 10)
         #expect(try store.remove(first) == .removed)
         withExtendedLifetime(living) {}

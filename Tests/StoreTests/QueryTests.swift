@@ -27,7 +27,7 @@ struct QueryTests {
 
     @Test func listsAreNewestFirstAndFiltered() throws {
         for number in 0..<6 {
-            let labels = number % 2 == 0 ? ["even", "x'y"] : []
+            let labels = number % 2 == 0 ? ["even", "x'y", "even"] : []
             let record = try store.enqueue(fixture.spec("\(number)", labels: labels))
             if number < 2 { _ = try store.requestStop(record.taskId, by: .user) }
         }
@@ -37,6 +37,12 @@ struct QueryTests {
         #expect(try names(TaskFilter(states: [.cancelled, .lost])) == ["1", "0"])
         #expect(try names(TaskFilter(labels: ["even", "x'y"])) == ["4", "2", "0"])
         #expect(try names(TaskFilter(states: [.queued], labels: ["even"], limit: 1)) == ["4"])
+        #expect(try names(TaskFilter(states: [.queued, .cancelled], labels: ["x'y"])) == ["4", "2", "0"])
+        #expect(try names(TaskFilter(labels: ["even", "odd"])).isEmpty)
+        #expect(try names(TaskFilter(labels: ["even"], since: Timestamp(milliseconds: 0), limit: 2)) == ["4", "2"])
+        let first = try #require(try store.list(TaskFilter(states: [.cancelled], labels: ["even"])).first?.taskId)
+        #expect(try store.remove(first) == .removed)
+        #expect(try names(TaskFilter(labels: ["even"])) == ["4", "2"])
         #expect(try names(TaskFilter(since: Timestamp(milliseconds: .max))).isEmpty)
         #expect(try store.eligible(limit: 2).map(\.spec.name) == ["2", "3"])
     }
