@@ -85,7 +85,7 @@ package struct ConfigurationKey: Sendable {
             "percent of ten seconds in which something waited for memory, from which on nothing more is started"),
         ConfigurationKey(
             "admission.cpu_pressure", \.admission.cpuPressure, .integerOrUnlimited(AdmissionConfiguration.pressure),
-            "the same for a processor"),
+            "the same for a processor, from which on there is only one start every five seconds"),
         ConfigurationKey(
             "admission.io_pressure", \.admission.ioPressure, .integerOrUnlimited(AdmissionConfiguration.pressure),
             "percent of ten seconds in which everything waited for a disk, from which on nothing more is started"),

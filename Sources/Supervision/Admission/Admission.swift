@@ -7,7 +7,8 @@ import Policy
 /// let through no other may be asked for: both would be let through for the room of one.
 ///
 /// There are two kinds of obstacles. What is *hard* stops every start: it would fail. What is *soft* (memory, pressure, the rate
-/// of starts, a sensor that cannot be read) never stops the only one: a small or busy machine goes on, one task at a time.
+/// of starts, a sensor that cannot be read) never stops the only one: a small or busy machine goes on, one task at a time. And
+/// want of a processor, which makes nothing fail, only spaces the starts out.
 package struct Admission: Sendable {
     private let limits: AdmissionLimits
 
@@ -26,6 +27,8 @@ package struct Admission: Sendable {
     private var breaker = SpawnBreaker()
     private var estimates: MemoryEstimates
     private var gates: [Gauge: PressureGate] = [:]
+    /// The last start, or the first moment that anybody asked for one.
+    private var lastStart: Int64?
 
     /// Nanoseconds for which a reading may not yet show what a start has opened: a second of age, and one to get there.
     private static let unseen: Int64 = 2_000_000_000
@@ -44,6 +47,7 @@ package struct Admission: Sendable {
         // An id that comes twice is one attempt and takes one token; and the clock of the tokens is set.
         ended(id, peak: nil, at: now)
         live[id] = Live(kind: kind, startedAt: now, token: tokens.take())
+        lastStart = now
         breaker.started(id)
     }
 
@@ -110,6 +114,9 @@ package struct Admission: Sendable {
 
     private mutating func softBlockers(_ reading: HostReading, kind: String, at now: Int64) -> [Blocker] {
         var found: [Blocker] = []
+        let calm = Self.nanoseconds(limits.calm)
+        let sinceStart = now - (lastStart ?? now)
+        lastStart = lastStart ?? now
         if let memory = memoryBlocker(reading, kind: kind, at: now) { found.append(memory) }
         var unreadable: [Sensor] = []
         for gauge in Gauge.allCases {
@@ -120,8 +127,13 @@ package struct Admission: Sendable {
                 continue
             }
             let denial = gates[gauge, default: PressureGate()].denial(
-                value, bound: bound, resumeShare: limits.resumeShare, calm: Self.nanoseconds(limits.calm), at: now)
-            if let denial { found.append(.pressure(gauge, value, bound: bound, denial, limits)) }
+                value, bound: bound, resumeShare: limits.resumeShare, calm: calm, at: now)
+            guard let denial else { continue }
+            guard gauge.onlyDelays else {
+                found.append(.pressure(gauge, value, bound: bound, denial, limits))
+                continue
+            }
+            if sinceStart < calm { found.append(.delay(gauge, value, bound: bound, limits, wait: calm - sinceStart)) }
         }
         if let wait = tokens.wait(at: now, settled: settled) {
             found.append(.startRate(limits.startRate ?? 0, wait: wait))

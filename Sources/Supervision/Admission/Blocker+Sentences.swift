@@ -19,13 +19,7 @@ extension Blocker {
     static func pressure(
         _ gauge: Gauge, _ value: Double, bound: Double, _ denial: PressureGate.Denial, _ limits: AdmissionLimits
     ) -> Blocker {
-        let (code, what): (Code, String) =
-            switch gauge {
-            case .memorySome: (.memoryPressure, "tasks waited for memory")
-            case .memoryFull: (.memoryPressure, "all tasks waited for memory")
-            case .cpu: (.cpuPressure, "tasks waited for a processor")
-            case .io: (.ioPressure, "all tasks waited for storage")
-            }
+        let (code, what) = said(gauge)
         let resume = bound * limits.resumeShare
         let (rule, limit, retry): (String, Double, Int64?) =
             switch denial {
@@ -38,6 +32,27 @@ extension Blocker {
         return Blocker(
             code, "\(what) for \(percent(value)) of the last ten seconds; \(rule)", value: percent(value),
             bound: percent(limit), retryInMs: retry)
+    }
+
+    /// - Parameter wait: nanoseconds.
+    static func delay(
+        _ gauge: Gauge, _ value: Double, bound: Double, _ limits: AdmissionLimits, wait: Int64
+    ) -> Blocker {
+        let (code, what) = said(gauge)
+        return Blocker(
+            code,
+            "\(what) for \(percent(value)) of the last ten seconds; from \(percent(bound)) on, and until it has been "
+                + "\(percent(bound * limits.resumeShare)) or less for \(limits.calm), there is one start every \(limits.calm)",
+            value: percent(value), bound: percent(bound), retryInMs: milliseconds(wait))
+    }
+
+    private static func said(_ gauge: Gauge) -> (Code, String) {
+        switch gauge {
+        case .memorySome: (.memoryPressure, "tasks waited for memory")
+        case .memoryFull: (.memoryPressure, "all tasks waited for memory")
+        case .cpu: (.cpuPressure, "tasks waited for a processor")
+        case .io: (.ioPressure, "all tasks waited for storage")
+        }
     }
 
     static func disk(_ path: String, free: Int64, reserve: Int64) -> Blocker {

@@ -20,6 +20,9 @@ enum Gauge: CaseIterable, Hashable, Sendable {
         }
     }
 
+    /// Its bound spaces starts out instead of stopping them.
+    var onlyDelays: Bool { self == .cpu }
+
     var sensor: Sensor {
         switch self {
         case .memorySome, .memoryFull: .pressure("memory")

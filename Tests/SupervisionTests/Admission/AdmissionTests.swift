@@ -105,6 +105,19 @@ struct AdmissionTests {
         }
     }
 
+    @Test func wantOfAProcessorSpacesStartsOut() {
+        var admission = Admission(.fast)
+        let busy = HostReading.plenty.with { $0.cpuPressure = Pressure(some: 100, full: 60) }
+        admission.started(0, kind: "claude", at: .seconds(100))
+        var starts: [Double] = []
+        for tick in stride(from: 100.25, to: 121, by: 0.25) where admission.ask(busy, running: 1, at: tick).ok {
+            starts.append(tick)
+            admission.started(Int64(starts.count), kind: "claude", at: .seconds(tick))
+        }
+        #expect(starts == [105, 110, 115, 120])
+        #expect(!admission.ask(busy.with { $0.memoryPressure = Pressure(some: 50, full: 0) }, running: 1, at: 130).ok)
+    }
+
     // MARK: - Memory
 
     @Test func whatHasJustStartedIsBelievedToGrow() {

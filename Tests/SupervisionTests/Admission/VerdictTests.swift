@@ -32,6 +32,11 @@ struct VerdictTests {
                 "/proc/pressure/cpu cannot be read, so tasks run one at a time; boot with psi=1, or set "
                     + "admission.cpu_pressure to \"unlimited\"",
             ])
+        let busy = HostReading.plenty.with { $0.cpuPressure = Pressure(some: 95.5, full: nil) }
+        #expect(
+            admission.ask(busy, running: 1, at: 103).blockedBy.first { $0.code == "cpuPressure" }?.message
+                == "tasks waited for a processor for 95.5 % of the last ten seconds; from 90 % on, and until it has been "
+                + "63 % or less for 5s, there is one start every 5s")
         #expect(found.blockedBy.allSatisfy { $0.value != nil || $0.bound != nil })
         #expect(found.blockedBy.allSatisfy { Blocker.Code(rawValue: $0.code) != nil })
     }
