@@ -24,6 +24,8 @@ package struct DaemonStart: Sendable {
     package func ensure() async throws -> DaemonInfo {
         let deadline = ContinuousClock.now + .seconds(Self.patience)
         var child: StartedDaemon?
+        // Most are there within some hundredths of a second; for what takes longer, nobody needs to look as often.
+        var pause = Duration.milliseconds(5)
         while ContinuousClock.now < deadline {
             if let daemon = try store.daemon(), !daemon.isLeaving {
                 // Most have nothing to recover, and are ready a moment later; what takes longer is not waited for.
@@ -36,7 +38,8 @@ package struct DaemonStart: Sendable {
             if try !FileLock.isHeld(store.paths.daemonLock), child?.hasEnded ?? true {
                 child = StartedDaemon(try start())
             }
-            try await Task.sleep(for: .milliseconds(5))
+            try await Task.sleep(for: pause)
+            pause = min(pause * 1.1, .milliseconds(100))
         }
         throw DaemonError.notServing(try store.daemon()?.identity.process.pid)
     }
