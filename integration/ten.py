@@ -119,8 +119,9 @@ def cgroups(task: str) -> list[Path]:
 @suite.case("ten 8: many recover at once")
 def recovered_once(world: World) -> str:
     first = daemon(world, "--max-running", "3")
-    script = 'echo started >> "runs-$0"; sleep 1'
-    tasks = [detached(world, "/bin/sh", "-c", script, str(number)) for number in range(12)]
+    # Those that the first daemon runs are still running when it dies, however slow the machine is.
+    script = 'echo started >> "runs-$0"; exec sleep "$1"'
+    tasks = [detached(world, "/bin/sh", "-c", script, str(number), "1" if number > 2 else "60") for number in range(12)]
     wait_until("three of them run", 30, lambda: len(list(world.workspace.glob("runs-*"))) >= 3)
     first.popen.kill()
     first.popen.wait()
@@ -136,13 +137,13 @@ def recovered_once(world: World) -> str:
         # What was lost while it ran is not run again, because its policy does not say so; all others have run.
         expect(runs.exists() and runs.read_text() == "started\n", f"task {number}, {states[number]}: {runs.exists() and runs.read_text()!r}")
         expect(ends(world, task) == 1, f"{ends(world, task)} ends")
-    expect(set(states) <= {"succeeded", "lost"} and 0 < states.count("lost") <= 3, f"{states}")
+    expect(states == ["lost"] * 3 + ["succeeded"] * 9, f"{states}")
     alive = [one for one in daemons if one.popen.poll() is None]
     expect(len(alive) == 1, f"{len(alive)} daemons")
     expect(all(one.wait().code == 75 for one in daemons if one not in alive), "a second daemon")
     alive[0].popen.send_signal(signal.SIGTERM)
     expect(alive[0].wait(30).code == 0, "SIGTERM")
-    return f"{states.count('lost')} of 12 were running and are lost"
+    return "3 of 12 were running and are lost"
 
 
 # MARK: 9
