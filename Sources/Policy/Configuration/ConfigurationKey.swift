@@ -62,7 +62,7 @@ package struct ConfigurationKey: Sendable {
     private static let queue = [
         ConfigurationKey(
             "queue.max_running", \.queue.maxRunning, .integer(QueueConfiguration.running),
-            standard: "four times the number of processors, at least 16",
+            standard: "eight times the number of processors, at least 64",
             "how many attempts run at a time, those of all processes on one state directory together"),
         ConfigurationKey(
             "queue.max_length", \.queue.maxLength, .integer(QueueConfiguration.length),

@@ -17,6 +17,6 @@ package struct QueueConfiguration: Equatable, Sendable {
 
     /// Agents mostly wait for the network. What the machine can carry of those that the daemon starts is decided by `[admission]`.
     private static var slots: Int {
-        min(max(16, 4 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), running.upperBound)
+        min(max(64, 8 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), running.upperBound)
     }
 }
