@@ -18,6 +18,7 @@ from chaos import seeds, study
 from chaos.register import FULL, SCENARIOS, SMOKE, SOAK, Scenario
 from chaos.runner import Runner, Turn
 from chaos.scenarios import MODULES
+from harness import heed_signals
 
 KINDS = {SMOKE: {SMOKE}, FULL: {SMOKE, FULL}, SOAK: {SOAK}}
 
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="what becomes of each number of the study, and stop")
     arguments = parser.parse_args()
     assert MODULES
+    heed_signals()
     if arguments.list:
         study.show()
         return

@@ -5,10 +5,10 @@ Python 3.11 standard library only. A suite is a module with a `suite = Suite(...
 
 from .binaries import Binaries, compile_program, locate
 from .processes import NONCE, Process, children, descendants, kill_all, marked, members, pid_namespace
-from .suite import Failure, Skip, Suite, expect, wait_until
+from .suite import Failure, Skip, Suite, expect, heed_signals, wait_until
 from .world import IDENTITIES, Identity, Result, Running, World
 
 __all__ = [
     "IDENTITIES", "NONCE", "Binaries", "Failure", "Identity", "Process", "Result", "Running", "Skip", "Suite", "World", "children",
-    "compile_program", "descendants", "expect", "kill_all", "locate", "marked", "members", "pid_namespace", "wait_until",
+    "compile_program", "descendants", "expect", "heed_signals", "kill_all", "locate", "marked", "members", "pid_namespace", "wait_until",
 ]

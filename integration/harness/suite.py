@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import threading
 import time
@@ -53,6 +54,12 @@ class Case:
     leftovers: bool
 
 
+def heed_signals() -> None:
+    """A shell without a terminal starts what is in its background with these ignored, and so it would stay for all that we start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
 class Suite:
     """A list of cases about one promise; each runs in a fresh world of its own, as root and as an ordinary user where possible.
 
@@ -78,6 +85,7 @@ class Suite:
         return add
 
     def main(self) -> None:
+        heed_signals()
         parser = argparse.ArgumentParser(description=self.about)
         parser.add_argument("--only", metavar="TEXT", help="cases whose name contains TEXT")
         parser.add_argument("--as", dest="identity", metavar="NAME", help="root or user only")
