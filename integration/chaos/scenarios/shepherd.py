@@ -121,8 +121,12 @@ def while_killing(ground: Ground) -> str:
     for aim in (Aim("pidfd_send_signal"), Aim("wait4")):
         traced.aim(aim)
         task = ground.agent("deaf", "ready", f"up-{aim.call}", "sleep", 50000)
-        task.until(f"up-{aim.call}")
-        expect(ground.world.claudine("cancel", "--force", task.id).code == 0, "cancel")
+        try:
+            task.until(f"up-{aim.call}")
+            expect(ground.world.claudine("cancel", "--force", task.id).code == 0, "cancel")
+        except RuntimeError:
+            # It waits for a process of the set-up now and then; then it died at that, and the same has to hold.
+            expect(aim.call == "wait4", str(aim))
         notes.append(f"{aim.call}: {judge(ground, task, CANCELLED, str(aim))}")
     return ", ".join(notes)
 
