@@ -32,6 +32,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -91,10 +92,13 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "MCP", dependencies: [.product(name: "OrderedCollections", package: "swift-collections")],
+            swiftSettings: strict),
         .executableTarget(
             name: "claudine",
             dependencies: [
-                "Supervision", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents", "Gateway",
+                "MCP", "Supervision", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents", "Gateway",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -106,6 +110,7 @@ let package = Package(
         .testTarget(name: "OutputLogTests", dependencies: ["OutputLog"], swiftSettings: strict),
         .testTarget(name: "AgentsTests", dependencies: ["Agents"], swiftSettings: strict),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway"], swiftSettings: strict),
+        .testTarget(name: "MCPTests", dependencies: ["MCP"], swiftSettings: strict),
         .testTarget(
             name: "SupervisionTests",
             dependencies: [
