@@ -11,7 +11,7 @@ import Testing
     @Test func anEmptyFileIsEveryDefault() throws {
         let empty = try read("")
         #expect(empty.queue == QueueConfiguration() && empty.serve == ServeConfiguration())
-        #expect(empty.queue.maxRunning == max(16, 4 * sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        #expect(empty.queue.maxRunning == min(max(64, 8 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), 256))
         #expect(empty.queue.maxLength == 1_000 && empty.queue.retention == .unlimited)
         #expect(empty.admission.memoryReserve.description == "512M")
         #expect(empty.admission.diskReserve.description == "1G")
