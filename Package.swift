@@ -95,10 +95,15 @@ let package = Package(
         .target(
             name: "MCP", dependencies: [.product(name: "OrderedCollections", package: "swift-collections")],
             swiftSettings: strict),
+        .target(
+            name: "MCPClients",
+            dependencies: ["MCP", "Toml", .product(name: "OrderedCollections", package: "swift-collections")],
+            swiftSettings: strict),
         .executableTarget(
             name: "claudine",
             dependencies: [
-                "MCP", "Supervision", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents", "Gateway",
+                "MCP", "MCPClients", "Supervision", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents",
+                "Gateway",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -111,6 +116,12 @@ let package = Package(
         .testTarget(name: "AgentsTests", dependencies: ["Agents"], swiftSettings: strict),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway"], swiftSettings: strict),
         .testTarget(name: "MCPTests", dependencies: ["MCP"], swiftSettings: strict),
+        .testTarget(
+            name: "MCPClientsTests",
+            dependencies: [
+                "MCP", "MCPClients", "Toml", .product(name: "OrderedCollections", package: "swift-collections"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "SupervisionTests",
             dependencies: [

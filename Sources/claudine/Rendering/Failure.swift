@@ -1,4 +1,5 @@
 import Agents
+import MCPClients
 import OutputLog
 import Policy
 import Store
@@ -80,6 +81,10 @@ extension Failure {
             self.init(
                 reason.code.rawValue, reason.message, hint: reason.detail?["fix"]?.stringValue, detail: reason.detail,
                 exitCode: table == .asTask ? ExitCodes.notRun : ExitCodes.no)
+        case let error as SetupError:
+            self.init(
+                error.code.rawValue, error.message, hint: error.hint, detail: error.detail,
+                exitCode: table == .asTask ? ExitCodes.notRun : ExitCodes.no)
         case let error as OutputLogError:
             self.init(
                 "output.unreadable", error.description,
@@ -97,6 +102,13 @@ extension Failure {
         case (.configuration, .asCommand): ExitCodes.configuration
         case (_, .asCommand): ExitCodes.no
         }
+    }
+}
+
+extension SetupError {
+    fileprivate var detail: JSONValue? {
+        guard let file else { return nil }
+        return line.map { ["file": .string(file), "line": .integer(Int64($0))] } ?? ["file": .string(file)]
     }
 }
 

@@ -1,0 +1,121 @@
+/// A program that speaks the Model Context Protocol and can be told by a file which servers there are.
+package enum ClientProgram: String, CaseIterable, Sendable {
+    case claude, codex, cursor, vscode, gemini
+
+    package var title: String {
+        switch self {
+        case .claude: "Claude Code"
+        case .codex: "Codex"
+        case .cursor: "Cursor"
+        case .vscode: "VS Code"
+        case .gemini: "Gemini CLI"
+        }
+    }
+
+    /// What its program is called.
+    var program: String {
+        switch self {
+        case .claude, .codex, .cursor, .gemini: rawValue
+        case .vscode: "code"
+        }
+    }
+
+    /// For whom a configuration holds.
+    package enum Scope: String, CaseIterable, Sendable {
+        /// This user, everywhere.
+        case user
+        /// Everybody who works in this directory: a file in it.
+        case project
+        /// This user in this project: Claude Code alone has it.
+        case local
+    }
+
+    /// Where a client looks for a server.
+    package struct Place: Hashable, Sendable {
+        package enum Syntax: Hashable, Sendable {
+            /// Under a path of names, the last of which is that of the server.
+            case json(path: [String], hasComments: Bool)
+            case toml(table: [String])
+        }
+
+        package var file: String
+        package var syntax: Syntax
+        /// Whether it is for others, too.
+        var isShared = false
+    }
+}
+
+extension ClientProgram {
+    /// Where it is configured, by its documentation:
+    ///
+    /// - Claude Code: https://code.claude.com/docs/en/mcp, "MCP installation scopes", and what `claude mcp add` of 2.1.330 writes: the entry
+    ///   of a project is that of the main working tree of its repository. It reads no comments.
+    /// - Codex: https://developers.openai.com/codex/mcp, and `CODEX_HOME`; a project's file is read when the project is trusted.
+    /// - Cursor: https://cursor.com/docs/context/mcp
+    /// - VS Code: https://code.visualstudio.com/docs/copilot/reference/mcp-configuration; a user's profile is in the directory that
+    ///   XDG_CONFIG_HOME names.
+    /// - Gemini CLI: https://geminicli.com/docs/tools/mcp-server and its `GEMINI_CLI_HOME`
+    package func place(_ scope: Scope, of server: String, in surroundings: Surroundings) throws(SetupError) -> Place {
+        var place = try file(scope, of: server, in: surroundings)
+        place.isShared = scope == .project
+        return place
+    }
+
+    private func file(_ scope: Scope, of server: String, in surroundings: Surroundings) throws(SetupError) -> Place {
+        let project = surroundings.directory
+        switch (self, scope) {
+        case (.claude, .user):
+            return json(try claudeFile(surroundings), ["mcpServers", server], hasComments: false)
+        case (.claude, .local):
+            let path = ["projects", surroundings.mainWorkingTree, "mcpServers", server]
+            return json(try claudeFile(surroundings), path, hasComments: false)
+        case (.claude, .project):
+            return json(project + "/.mcp.json", ["mcpServers", server], hasComments: false)
+        case (.codex, .user):
+            let home = try surroundings.directory(named: "CODEX_HOME", otherwise: "/.codex")
+            return Place(file: home + "/config.toml", syntax: .toml(table: ["mcp_servers", server]))
+        case (.codex, .project):
+            return Place(file: project + "/.codex/config.toml", syntax: .toml(table: ["mcp_servers", server]))
+        case (.cursor, .user):
+            return json(try surroundings.home + "/.cursor/mcp.json", ["mcpServers", server], hasComments: true)
+        case (.cursor, .project):
+            return json(project + "/.cursor/mcp.json", ["mcpServers", server], hasComments: true)
+        case (.vscode, .user):
+            let base = try surroundings.directory(named: "XDG_CONFIG_HOME", otherwise: "/.config")
+            return json(base + "/Code/User/mcp.json", ["servers", server], hasComments: true)
+        case (.vscode, .project):
+            return json(project + "/.vscode/mcp.json", ["servers", server], hasComments: true)
+        case (.gemini, .user):
+            let base = try surroundings.directory(named: "GEMINI_CLI_HOME", otherwise: "")
+            return json(base + "/.gemini/settings.json", ["mcpServers", server], hasComments: true)
+        case (.gemini, .project):
+            return json(project + "/.gemini/settings.json", ["mcpServers", server], hasComments: true)
+        case (_, .local):
+            throw SetupError(
+                .unsupported, "\(title) has no configuration of the scope 'local'.",
+                hint: "choose --scope user or project, or --client claude")
+        }
+    }
+
+    private func json(_ file: String, _ path: [String], hasComments: Bool) -> Place {
+        Place(file: file, syntax: .json(path: path, hasComments: hasComments))
+    }
+
+    private func claudeFile(_ surroundings: Surroundings) throws(SetupError) -> String {
+        try surroundings.directory(named: "CLAUDE_CONFIG_DIR", otherwise: "") + "/.claude.json"
+    }
+
+    /// What shows that it is on this machine: a file or directory of its own, or its program; nil where nothing does.
+    package func trace(in surroundings: Surroundings) throws(SetupError) -> String? {
+        let home = try surroundings.home
+        let own: [String] =
+            switch self {
+            case .claude: [try claudeFile(surroundings), home + "/.claude"]
+            case .codex: [try surroundings.directory(named: "CODEX_HOME", otherwise: "/.codex")]
+            case .cursor: [home + "/.cursor"]
+            case .vscode: [try surroundings.directory(named: "XDG_CONFIG_HOME", otherwise: "/.config") + "/Code"]
+            case .gemini: [try surroundings.directory(named: "GEMINI_CLI_HOME", otherwise: "") + "/.gemini"]
+            }
+        return own.first(where: Surroundings.exists) ?? surroundings.executable(program)
+    }
+}
