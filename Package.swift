@@ -105,6 +105,7 @@ let package = Package(
                 "MCP", "MCPClients", "Supervision", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents",
                 "Gateway",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
             ],
             swiftSettings: strict),
         .testTarget(name: "ShepherdProtocolTests", dependencies: ["ShepherdProtocol"], swiftSettings: strict),

@@ -8,7 +8,7 @@ enum Schema {
     /// "Clau", so that no other program's database is taken for ours.
     static let applicationID: Int64 = 0x436c_6175
 
-    static let steps: [String] = [first, violations, queue, listing, directories, labels]
+    static let steps: [String] = [first, violations, queue, listing, directories, labels, doors]
 
     static var version: Int64 { Int64(steps.count) }
 
@@ -48,6 +48,41 @@ enum Schema {
         END;
         INSERT OR IGNORE INTO label (text, task)
             SELECT value, number FROM task, json_each(spec_json, '$.labels');
+        """
+
+    /// What clients have asked for, and what people have said to it.
+    private static let doors = """
+        CREATE TABLE audit (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            time INTEGER NOT NULL,
+            client TEXT NOT NULL,
+            tool TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            decision TEXT NOT NULL CHECK (decision IN ('accepted', 'refused', 'limited', 'asked')),
+            policy TEXT,
+            task_id TEXT,
+            tool_use TEXT
+        ) STRICT;
+        CREATE INDEX audit_client ON audit (client, time);
+
+        CREATE TABLE approval (
+            id TEXT PRIMARY KEY NOT NULL,
+            client TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            policy TEXT NOT NULL,
+            summary TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL,
+            decision TEXT CHECK (decision IN ('approved', 'denied')),
+            decided_at INTEGER,
+            spent_at INTEGER,
+            CHECK ((decision IS NOT NULL) = (decided_at IS NOT NULL)),
+            CHECK (spent_at IS NULL OR decision = 'approved')
+        ) STRICT;
+        CREATE INDEX approval_request ON approval (client, digest);
+
+        CREATE INDEX task_client ON task (json_extract(spec_json, '$.client'), number)
+            WHERE json_extract(spec_json, '$.client') IS NOT NULL;
         """
 
     /// The queue: an order that a restart keeps, who alone may claim a task, when it may and until when it must be, and what it waits

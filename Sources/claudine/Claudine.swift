@@ -16,11 +16,13 @@ struct Claudine: AsyncParsableCommand {
                 name: "Tasks:",
                 subcommands: [
                     Run.self, Retry.self, Resume.self, List.self, Status.self, Logs.self, Wait.self, Cancel.self,
-                    Remove.self, Events.self,
+                    Remove.self, Events.self, Approve.self,
                 ]),
             CommandGroup(
                 name: "Setup:",
-                subcommands: [Serve.self, Doctor.self, PolicyCommand.self, AgentCommand.self, ConfigCommand.self]),
+                subcommands: [
+                    Serve.self, MCPCommand.self, Doctor.self, PolicyCommand.self, AgentCommand.self, ConfigCommand.self,
+                ]),
             CommandGroup(name: "About:", subcommands: [VersionCommand.self, Completions.self]),
         ]
     )

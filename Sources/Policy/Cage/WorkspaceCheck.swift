@@ -2,6 +2,14 @@ import Foundation
 
 /// Whether a directory may be an agent's workspace.
 package enum WorkspaceCheck {
+    /// Whether a canonical path is one of the directories `roots`, canonical as well, or lies in one.
+    package static func isWithin(_ path: String, roots: [String]) -> Bool {
+        roots.contains { RealPath.isPath(path, within: $0) }
+    }
+
+    /// Where a directory is that is to be a root of workspaces; nil when there is none.
+    package static func root(_ path: String) -> String? { RealPath.resolve(path) }
+
     /// The canonical path; throws `refused.workspace`, or `refused.config` for a path that cannot be one.
     ///
     /// - Parameters:

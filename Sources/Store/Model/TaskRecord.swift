@@ -42,6 +42,8 @@ package struct TaskRecord: Codable, Equatable, Sendable {
     /// When it may be claimed again; nil unless it waits between two attempts.
     package var notBefore: Timestamp?
     package var resumes: TaskID?
+    /// Who delegated it; nil for the command line.
+    package var client: String?
     package var receipt: JSONValue?
 
     /// The policy's name, and once an attempt was claimed what of it is in force.

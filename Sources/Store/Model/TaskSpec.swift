@@ -45,6 +45,10 @@ package struct TaskSpec: Codable, Equatable, Sendable {
     /// What of the caller's surroundings a later attempt, in another process, needs: PATH, locale, where the configuration is.
     /// Nothing secret: values of `--env` are in a file of the task's own.
     package var surroundings: [String: String]?
+    /// Who delegated it, as the door knows it through which it came; nil for the command line.
+    package var client: String?
+    /// What that client may have done; nil where nothing but the policy decides.
+    package var grant: Grant?
 
     package init(agent: String, prompt: String, workspace: String, policy: String) {
         self.agent = agent

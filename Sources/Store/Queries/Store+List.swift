@@ -8,12 +8,21 @@ package struct TaskFilter: Equatable, Sendable {
     /// Created at this time or later.
     package var since: Timestamp?
     package var limit: Int?
+    /// Delegated by this client.
+    package var client: String?
+    /// Below this number of a task, which is its place in the order.
+    package var before: TaskID?
 
-    package init(states: [TaskState] = [], labels: [String] = [], since: Timestamp? = nil, limit: Int? = nil) {
+    package init(
+        states: [TaskState] = [], labels: [String] = [], since: Timestamp? = nil, limit: Int? = nil,
+        client: String? = nil, before: TaskID? = nil
+    ) {
         self.states = states
         self.labels = labels
         self.since = since
         self.limit = limit
+        self.client = client
+        self.before = before
     }
 }
 
@@ -63,6 +72,8 @@ extension TaskFilter {
         for other in labels.dropFirst() {
             conditions.append("EXISTS (SELECT 1 FROM label WHERE text = \(other) AND label.task = task.number)")
         }
+        if let client { conditions.append("json_extract(task.spec_json, '$.client') = \(client)") }
+        if let before { conditions.append("task.number < (SELECT number FROM task WHERE id = \(before.text))") }
         if let since {
             // Numbers follow time but where the clock was set back, so nothing below the first of them needs to be looked at.
             conditions.append(

@@ -13,7 +13,7 @@ package struct QueuedTask: Equatable, Sendable {
 }
 
 extension Store {
-    /// What may be claimed now, first what is to be claimed first: by class with ageing, and in the order of arrival within one.
+    /// What may be claimed now without going over a client's own number of tasks that run, first what is to be claimed first: by class with ageing, and in the order of arrival within one.
     package func eligible(limit: Int) throws(StoreError) -> [QueuedTask] {
         let bootID = try Host.bootID()
         return try read { db in
@@ -25,6 +25,11 @@ extension Store {
                     FROM task
                     WHERE state = 'queued'
                         AND (not_before_boottime IS NULL OR clock_boot = ? AND not_before_boottime <= ?)
+                        AND (json_extract(spec_json, '$.grant.running') IS NULL OR (
+                            SELECT count(*) FROM task AS other
+                            WHERE json_extract(other.spec_json, '$.client') = json_extract(task.spec_json, '$.client')
+                                AND other.state IN ('starting', 'running', 'stopping')
+                            ) < json_extract(spec_json, '$.grant.running'))
                     ORDER BY rank, number LIMIT ?
                     """,
                 arguments: [bootID, boottimeNanoseconds(), limit]

@@ -79,6 +79,7 @@ extension TaskRecord {
         violations = try json([Violation].self, "violations_json")
         retryOf = spec.retryOf
         resumes = spec.resumes
+        client = spec.client
         stuck = state.isTerminal ? nil : try json(StuckTree.self, "stuck_json")
         after = spec.after
         afterAny = spec.afterAny

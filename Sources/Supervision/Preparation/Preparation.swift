@@ -73,6 +73,9 @@ package struct Preparation: Sendable {
             try (tightened?.policy ?? named).narrowed(
                 by: request.limits, tightenedBy: tightened?.changes.isEmpty == false ? tightened?.file : nil)
         }
+        if let grant = spec.grant {
+            try refusing { () throws(PolicyError) in try grant.check(policy, spec.workspace, caller) }
+        }
         // Of the policy as it is in its file: people compare it, whatever options a task was given.
         let canonical = try refusing { () throws(PolicyError) in try named.canonicalJSON() }
         let digest = Policy.digest(ofCanonicalJSON: canonical)

@@ -21,14 +21,27 @@ package struct QueuedRun: Sendable {
         package var isEarlier: Bool
     }
 
+    /// What is refused is written down as a task that must not run.
     package func submit(_ given: TaskSpec, _ request: RunRequest) throws -> Result {
         let id = TaskID.random()
         let prepared: PreparedAttempt
         do throws(Refusal) {
-            prepared = try Preparation(caller: caller, paths: store.paths).prepare(given, request, id: id)
+            prepared = try prepare(given, request, id: id)
         } catch {
             return Result(record: try store.refuse(given, error.reason), hint: error.hint, isEarlier: false)
         }
+        return try submit(prepared, request)
+    }
+
+    /// - Throws: why it must not run; nothing is written down, here or by what it returns.
+    package func prepare(
+        _ given: TaskSpec, _ request: RunRequest, id: TaskID = .random()
+    ) throws(Refusal) -> PreparedAttempt {
+        try Preparation(caller: caller, paths: store.paths).prepare(given, request, id: id)
+    }
+
+    package func submit(_ prepared: PreparedAttempt, _ request: RunRequest) throws -> Result {
+        let id = prepared.taskID
         var spec = prepared.spec
         spec.surroundings = Surroundings.kept(of: caller.environment)
         spec.limits = prepared.frozen.limits

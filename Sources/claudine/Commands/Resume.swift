@@ -1,4 +1,3 @@
-import Agents
 import ArgumentParser
 import Policy
 import Store
@@ -30,14 +29,8 @@ struct Resume: AsyncParsableCommand, ExitsAsTheTaskDid {
     func run() async throws {
         let caller = try configuration.caller()
         let store = try await state.store()
-        let earlier = try store.existingRecord(try store.task(named: id))
-        guard let old = try store.spec(earlier.taskId), let session = earlier.sessionId else {
-            throw refusal(earlier, "it has no session", "only an agent that told its session can go on with it")
-        }
-        guard earlier.state.isTerminal else {
-            throw refusal(earlier, "it is still \(earlier.state.rawValue)", "wait for it, or cancel it first")
-        }
-        let home = old.homeOf ?? earlier.taskId
+        let earlier = try EarlierTask(record: store.existingRecord(try store.task(named: id)), store)
+        let old = earlier.spec
         var spec = TaskSpec(
             agent: old.agent,
             prompt: prompt == "-" ? try RunInput(prompt: "-", isCommand: false, stdin: nil).prompt ?? "" : prompt,
@@ -45,15 +38,7 @@ struct Resume: AsyncParsableCommand, ExitsAsTheTaskDid {
         spec.model = old.model
         spec.priority = old.priority
         options.apply(to: &spec)
-        spec.resumes = earlier.taskId
-        spec.homeOf = home
-        spec.resumeSessionId = session
+        try earlier.continued(by: &spec)
         try await options.run(spec, input: .none, caller: caller, store: store)
-    }
-
-    private func refusal(_ record: TaskRecord, _ why: String, _ hint: String) -> Failure {
-        Failure(
-            "task.cannotResume", "The task \(record.taskId) cannot be resumed: \(why).", hint: hint,
-            exitCode: ExitCodes.wrongState)
     }
 }

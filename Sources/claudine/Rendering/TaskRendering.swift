@@ -42,6 +42,7 @@ extension TaskRecord {
         add("result", result.map { ($0.isError ? "error: " : "") + $0.text.oneLine.shortened(to: 400) })
         add("retry of", retryOf?.text)
         add("resumes", resumes?.text)
+        add("client", client)
         let width = lines.map(\.0.count).max() ?? 0
         return lines.map { Colour.dim.paint($0.padded(to: width)) + "  " + $1 + "\n" }.joined()
     }
