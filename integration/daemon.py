@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 
+from chaos.faults.failpoints import await_stop, failpoint
 from harness import IDENTITIES, NONCE, Process, Running, Suite, World, children, compile_program, descendants, expect, kill_all, wait_until
 from harness.detached import (
     SOON, UNTIL_GO, configure, daemon, detach, edit, ended, ended_once, kill, phase, rows, serve, state_of, until,
@@ -242,6 +243,81 @@ def requeue(world: World) -> None:
     ended_once(world)
 
 
+@suite.case("SIGTERM at the moment at which a task is to be tried again: it waits or was cancelled, and is never lost")
+def stop_at_requeue(world: World) -> None:
+    configure(world)
+    for point, state, reason in (("after_tree_empty", "cancelled", "cancelled.shutdown"), ("after_end", "queued", None)):
+        running = serve(world, "--on-stop", "stop", env=failpoint(point, "stop"))
+        task = detach(world, "/bin/sh", "-c", "echo x >> starts; exit 3", options=("--retries", "1"))
+        process = of(running)
+        await_stop(process, point)
+        # Stopped, it hears of them all when it goes on; they are one wish, and a more urgent one.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            process.signal(number)
+        process.signal(signal.SIGCONT)
+        expect(running.wait(30).code == 0, f"{point}: serve")
+        record = world.record(task)
+        # Whether the end or the wish comes first is not decided before it has been committed.
+        allowed = {(state, reason), ("queued", None)}
+        expect((record["state"], record.get("reason", {}).get("code")) in allowed, f"{point}: {record['state']}, {record.get('reason')}")
+        found = [event["kind"] for event in world.events(task)]
+        expect(found.count("attempt.ended") == 1 and found.count("task.stopRequested") <= 2, f"{point}: {found}")
+        running = serve(world)
+        if record["state"] == "queued":
+            ended(world, task, "failed", "exit.nonzero")
+        running.popen.terminate()
+        expect(running.wait(20).code == 0, "serve")
+    ended_once(world)
+
+
+@suite.case("a signal more says nothing new: each task is asked to stop once, and once to be gone")
+def asked_once(world: World) -> None:
+    configure(world)
+    running = serve(world)
+    task = begun(world, "/bin/sh", "-c", "trap '' TERM; touch ready; while :; do sleep 1; done")
+    wait_until("its trap set", SOON, (world.workspace / "ready").exists)
+    for _ in range(6):
+        running.popen.terminate()
+        time.sleep(0.1)
+    expect(running.wait(30).code == 0, "serve")
+    ended(world, task, "cancelled", "cancelled.shutdown")
+    events = [event for event in world.events(task) if event["kind"] == "task.stopRequested"]
+    expect([event["data"]["force"] for event in events] == [False, True], f"{events}")
+
+
+@suite.case("run --detach while the daemon is on its way out: the next one runs the task, and nobody waits for ever")
+def on_its_way_out(world: World) -> None:
+    configure(world, serve='on_stop = "drain"')
+    running = serve(world)
+    task = begun(world)
+    running.popen.terminate()
+    wait_until("draining", SOON, lambda: phase(world, running.popen.pid) == "draining")
+    late = world.begin("/bin/true", options=("--detach",))
+    time.sleep(1)
+    expect(late.popen.poll() is None and of(running).alive, "it did not wait for the next one")
+    go(world)
+    result = late.wait(30)
+    expect(result.code == 0 and running.wait(20).code == 0, str(result))
+    ended(world, task, "succeeded")
+    ended(world, result.text.strip(), "succeeded")
+    kill(daemon(world))
+    # One that drains for longer than anybody wants to wait.
+    (world.workspace / "go").unlink()
+    running = serve(world)
+    task = begun(world)
+    running.popen.terminate()
+    wait_until("draining", SOON, lambda: phase(world, running.popen.pid) == "draining")
+    result = world.run("/bin/true", options=("--detach",), timeout=50)
+    expect(result.code == 125 and b"daemon.notUp" in result.stderr, str(result))
+    late_task = result.text.strip()
+    expect(state_of(world, late_task) == "queued", state_of(world, late_task))
+    go(world)
+    expect(running.wait(20).code == 0, "serve")
+    # Whoever waits for it starts the next one.
+    expect(world.claudine("wait", late_task).code == 0, "wait")
+    ended_once(world)
+
+
 @suite.case("the signal after the one that stops kills at once what does not want to end")
 def repeated(world: World) -> str:
     configure(world)
@@ -284,6 +360,54 @@ def killed(world: World) -> None:
     wait_until("nothing left", 10, lambda: not world.marked())
     ended_once(world)
     expect(len(os.listdir(world.state / "instances")) == 2, f"of dead instances something is left: {os.listdir(world.state / 'instances')}")
+
+
+@suite.case("wait starts the next one when it is killed, be the task queued, running, or to be tried again")
+def waited_for(world: World) -> None:
+    configure(world, running=2)
+    serve(world)
+    again = begun(world, policy=policy(world, "retry"))
+    runs = begun(world, "/bin/sleep", "300")
+    queued = detach(world, "/bin/true")
+    codes = {runs: 125, queued: 0, again: 0}
+    waiters = {task: world.start("wait", "-q", task) for task in codes}
+    # Those of the foreground, too, which only wait for what a daemon is to run.
+    after = world.begin("/bin/true", options=("--after", queued))
+    wait_until("the run that waits", SOON, lambda: rows(world, "SELECT 1 FROM task WHERE state = 'blocked'"))
+    for waiter in waiters.values():
+        wait_until("it to wait", SOON, lambda waiter=waiter: waiter.process and waiter.process.state == "S")
+    time.sleep(0.5)
+    kill(daemon(world))
+    go(world)
+    for task, code in codes.items():
+        result = waiters[task].wait(40)
+        expect(result.code == code, f"{state_of(world, task)}: {result}")
+    expect(after.wait(40).code == 0, "the run that waited")
+    expect(daemon(world), "there is no next one")
+    ended(world, runs, "lost", "lost.supervisor")
+    expect(ended(world, again, "succeeded")["attempts"] == 2, "it was not tried again")
+    ended_once(world)
+
+
+@suite.case("an attempt that it cannot bring to its end is left to recovery, and harms none of the others")
+def given_up(world: World) -> None:
+    configure(world)
+    running = serve(world, env=failpoint("after_running", "error", 2))
+    first = begun(world)
+    second = detach(world, "/bin/sleep", "300")
+    record = ended(world, second, "lost", "lost.supervisor")
+    expect(record["attempts"] == 1, f"{record}")
+    third = begun(world)
+    expect(state_of(world, first) == "running" and of(running) == daemon(world), "the others were harmed")
+    go(world)
+    for task in (first, third):
+        ended(world, task, "succeeded")
+    found = [event["kind"] for event in world.events(first)]
+    expect("task.stopRequested" not in found and "attempt.stopping" not in found, f"{found}")
+    expect(not world.marked(), "something is left")
+    running.popen.terminate()
+    expect(running.wait(20).code == 0, "serve")
+    ended_once(world)
 
 
 @suite.case("on_lost = retry runs it again, three times at most; on_lost = fail and a foreground run never")
@@ -373,6 +497,42 @@ def on_lost_resume(world: World) -> None:
     expect(record["attempts"] == 2 and record["sessionId"] == session, f"{record}")
     expect(f"--resume {session}" in started_with(world)[1] and "--session-id" not in started_with(world)[1], f"{started_with(world)}")
     expect(record["result"]["text"].strip() == "2", f"another home: {record['result']}")
+    ended_once(world)
+
+
+@suite.case("a session outlives attempts that came to nothing, and a daemon that hands its task over")
+def session_kept(world: World) -> None:
+    configure(world, serve='on_stop = "requeue"')
+    # Once there is a `turn`, the next shepherd of a task takes it and dies before it has said anything.
+    world.binaries = world.binaries.copy(world.base / "prefix")
+    shepherd = world.binaries.shepherd
+    real = shepherd.rename(shepherd.with_name("real"))
+    turn = world.base / "turn"
+    shepherd.write_text(f"#!/bin/sh\ncase $* in *task_*) /bin/rm '{turn}' 2> /dev/null && kill -KILL $$; esac\nexec '{real}' \"$@\"\n")
+    shepherd.chmod(0o755)
+    running = serve(world)
+    task = agent(world, policy=policy(world, "resume"))
+    wait_until("started", SOON, lambda: len(started_with(world)) == 1)
+    session = started_with(world)[0].split("--session-id ")[1].split()[0]
+    time.sleep(0.2)
+    # Handed over, and the first try of the next one comes to nothing.
+    running.popen.terminate()
+    expect(running.wait(20).code == 0 and state_of(world, task) == "queued", "requeue")
+    world.write(turn, "")
+    running = serve(world)
+    wait_until("started again", SOON, lambda: len(started_with(world)) == 2)
+    time.sleep(0.2)
+    # Lost, and once more so.
+    world.write(turn, "")
+    crash(world, of(running))
+    go(world)
+    serve(world)
+    record = ended(world, task, "succeeded")
+    expect(not turn.exists() and record["attempt"] == 5 and record["attempts"] == 2, f"{record['attempt']}, {record['attempts']}")
+    expect(record["sessionId"] == session and len(started_with(world)) == 3, f"{record} {started_with(world)}")
+    for start in started_with(world)[1:]:
+        expect(f"--resume {session}" in start and "--session-id" not in start, start)
+    expect(record["result"]["text"].strip() == "3", f"another home: {record['result']}")
     ended_once(world)
 
 
