@@ -47,6 +47,7 @@ SUITES = [
     Entry("limits"),
     Entry("workflows"),
     Entry("chaos"),
+    Entry("delegation"),
     Entry("doctor"),
     Entry("faults"),
     Entry("e2e_claude", ("--short",)),
