@@ -33,10 +33,13 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // Its server alone, without the router and what reads configurations.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     ],
     // Bottom-up: a target may import only what stands above it.
     targets: [
@@ -60,9 +63,10 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-static-executable", "-enable-experimental-feature", "Embedded"])]
         ),
         .target(name: "Toml", swiftSettings: strict),
+        .target(name: "Digests", swiftSettings: strict),
         .target(
             name: "Policy",
-            dependencies: ["CSeccomp", "CCap", "ShepherdProtocol", "Toml"],
+            dependencies: ["CSeccomp", "CCap", "Digests", "ShepherdProtocol", "Toml"],
             resources: [
                 .embedInCode("BuiltIn/strict.toml"), .embedInCode("BuiltIn/standard.toml"),
                 .embedInCode("BuiltIn/permissive.toml"), .embedInCode("BuiltIn/paranoid.toml"),
@@ -99,6 +103,15 @@ let package = Package(
             name: "MCPClients",
             dependencies: ["MCP", "Toml", .product(name: "OrderedCollections", package: "swift-collections")],
             swiftSettings: strict),
+        .target(
+            name: "MCPHTTP",
+            dependencies: [
+                "Digests", "MCP", .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "claudine",
             dependencies: [
@@ -111,7 +124,8 @@ let package = Package(
         .testTarget(name: "ShepherdProtocolTests", dependencies: ["ShepherdProtocol"], swiftSettings: strict),
         .testTarget(name: "TomlTests", dependencies: ["Toml"], swiftSettings: strict),
         .testTarget(
-            name: "PolicyTests", dependencies: ["Policy", "ShepherdProtocol", "CSeccomp"], swiftSettings: strict),
+            name: "PolicyTests", dependencies: ["Policy", "Digests", "ShepherdProtocol", "CSeccomp"],
+            swiftSettings: strict),
         .testTarget(name: "StoreTests", dependencies: ["Store"], swiftSettings: strict),
         .testTarget(name: "OutputLogTests", dependencies: ["OutputLog"], swiftSettings: strict),
         .testTarget(name: "AgentsTests", dependencies: ["Agents"], swiftSettings: strict),
@@ -122,6 +136,10 @@ let package = Package(
             dependencies: [
                 "MCP", "MCPClients", "Toml", .product(name: "OrderedCollections", package: "swift-collections"),
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MCPHTTPTests",
+            dependencies: ["MCP", "MCPHTTP", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: strict),
         .testTarget(
             name: "SupervisionTests",

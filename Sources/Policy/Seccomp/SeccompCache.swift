@@ -1,4 +1,5 @@
 import CSeccomp
+import Digests
 import Foundation
 
 /// Compiled filters on disk, so that a task does not wait for libseccomp.

@@ -1,3 +1,4 @@
+import Digests
 import ShepherdProtocol
 
 /// What a policy comes to on a machine for one workspace: what is to be seen of the file system, and why.
