@@ -62,6 +62,9 @@ let package = Package(
             cSettings: cFlags + [.define("_GNU_SOURCE")],
             linkerSettings: [.unsafeFlags(["-static-executable", "-enable-experimental-feature", "Embedded"])]
         ),
+        // Not part of the product either: what the protocol's tests and its official conformance suite talk to.
+        .executableTarget(
+            name: "mcp-fixture", dependencies: ["MCP"], path: "integration/mcp/fixture", swiftSettings: strict),
         .target(name: "Toml", swiftSettings: strict),
         .target(name: "Digests", swiftSettings: strict),
         .target(

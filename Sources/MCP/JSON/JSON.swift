@@ -31,6 +31,9 @@ extension JSON {
         return members
     }
 
+    /// Of an object's members, in their order; none for anything else.
+    public var names: [String] { object.map { Array($0.keys) } ?? [] }
+
     public var array: [JSON]? {
         guard case .array(let elements) = self else { return nil }
         return elements

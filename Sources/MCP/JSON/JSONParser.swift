@@ -6,12 +6,6 @@ import OrderedCollections
 /// object and escaped halves of a surrogate pair are defects. A text with a defect is read to its end, so that whoever sent it
 /// can be told which of his requests it was.
 public struct JSONParser {
-    /// What is wrong with a text that can be read all the same.
-    public enum Defect: Hashable, Sendable {
-        case duplicateName(String)
-        case loneSurrogate
-    }
-
     public enum Failure: Error, Hashable, Sendable {
         case syntax(offset: Int)
         case invalidUTF8(offset: Int)
@@ -19,10 +13,15 @@ public struct JSONParser {
         case tooDeep(Int)
     }
 
+    /// A value, and what is wrong with a text that can be read all the same.
     public struct Reading: Hashable, Sendable {
+        /// The last of several members of one name counts, and half a surrogate pair reads as U+FFFD.
         public var value: JSON
-        /// The first one.
-        public var defect: Defect?
+        /// Names that come twice in one object, anywhere in the text.
+        public var duplicateNames: Set<String> = []
+        public var hasLoneSurrogate = false
+
+        public var isSound: Bool { duplicateNames.isEmpty && !hasLoneSurrogate }
     }
 
     /// Arrays and objects in one another; nothing in the protocol needs ten.
@@ -30,7 +29,8 @@ public struct JSONParser {
 
     private let bytes: UnsafeBufferPointer<UInt8>
     private var offset = 0
-    private var defect: Defect?
+    private var duplicateNames: Set<String> = []
+    private var hasLoneSurrogate = false
 
     private init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
@@ -49,7 +49,8 @@ public struct JSONParser {
         let value = try parser.value(depth: 0)
         parser.skipSpace()
         guard parser.offset == bytes.count else { throw .syntax(offset: parser.offset) }
-        return Reading(value: value, defect: parser.defect)
+        return Reading(
+            value: value, duplicateNames: parser.duplicateNames, hasLoneSurrogate: parser.hasLoneSurrogate)
     }
 
     // MARK: - Values
@@ -80,7 +81,7 @@ public struct JSONParser {
             guard take(UInt8(ascii: ":")) else { throw .syntax(offset: offset) }
             skipSpace()
             let value = try value(depth: depth)
-            if members.updateValue(value, forKey: name) != nil { note(.duplicateName(name)) }
+            if members.updateValue(value, forKey: name) != nil { duplicateNames.insert(name) }
             skipSpace()
             if take(UInt8(ascii: "}")) { return .object(members) }
             guard take(UInt8(ascii: ",")) else { throw .syntax(offset: offset) }
@@ -193,7 +194,7 @@ public struct JSONParser {
             }
         }
         offset = after
-        note(.loneSurrogate)
+        hasLoneSurrogate = true
         return "\u{fffd}"
     }
 
@@ -236,6 +237,4 @@ public struct JSONParser {
         while let byte = peek, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { offset += 1 }
         return offset > start
     }
-
-    private mutating func note(_ found: Defect) { defect = defect ?? found }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Cuts a stream of bytes into lines, looking at each byte once, however it arrives.
 ///
 /// A line ends with `\n`, before which one `\r` is not part of it; empty ones are left out. One that is longer than may be is
@@ -15,12 +17,14 @@ public struct LineSplitter {
     /// - Parameter most: bytes of a line.
     public init(most: Int) { self.most = most }
 
+    /// - Parameter bytes: the next ones of the stream; what they complete is handed to `body`.
     public mutating func feed(_ bytes: UnsafeRawBufferPointer, _ body: (Line) -> Void) {
-        var rest = bytes[...]
-        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-            keep(rest[..<end], body)
+        var rest = bytes
+        while let start = rest.baseAddress, let end = memchr(start, Int32(UInt8(ascii: "\n")), rest.count) {
+            let length = UnsafeRawPointer(end) - start
+            keep(UnsafeRawBufferPointer(rebasing: rest[..<length]), body)
             finish(body)
-            rest = rest[(end + 1)...]
+            rest = UnsafeRawBufferPointer(rebasing: rest[(length + 1)...])
         }
         keep(rest, body)
     }
@@ -28,7 +32,7 @@ public struct LineSplitter {
     /// The stream has ended: what has come of a line is one.
     public mutating func end(_ body: (Line) -> Void) { finish(body) }
 
-    private mutating func keep(_ bytes: Slice<UnsafeRawBufferPointer>, _ body: (Line) -> Void) {
+    private mutating func keep(_ bytes: UnsafeRawBufferPointer, _ body: (Line) -> Void) {
         guard !isSkipping else { return }
         // One more than may be, for a `\r`.
         if begun.count + bytes.count > most + 1 {

@@ -28,15 +28,16 @@ extension Message {
             throw Refusal(
                 error: ResponseError(.invalidRequest, "A message is one JSON object, not \(reading.value.kind)."))
         }
-        var id = RequestID(members["id"])
+        let id = RequestID(members["id"])
         let isAnswer = members["method"] == nil && (members["result"] != nil || members["error"] != nil)
-        if let defect = reading.defect {
-            if defect == .duplicateName("id") || isAnswer { id = nil }
-            throw Refusal(id: id, error: ResponseError(.invalidRequest, defect.sentence))
-        }
         func refusal(_ sentence: String) -> Refusal {
-            Refusal(id: isAnswer ? nil : id, error: ResponseError(.invalidRequest, sentence))
+            let isCertain = !isAnswer && !reading.duplicateNames.contains("id") && !reading.hasReplaced(members["id"])
+            return Refusal(id: isCertain ? id : nil, error: ResponseError(.invalidRequest, sentence))
         }
+        if let name = reading.duplicateNames.min() {
+            throw refusal("The name '\(name.prefix(100))' comes twice in one object.")
+        }
+        guard !reading.hasLoneSurrogate else { throw refusal("A string has half of a surrogate pair.") }
         guard members["jsonrpc"] == "2.0" else { throw refusal("'jsonrpc' has to be \"2.0\".") }
         if isAnswer {
             guard let id else { throw refusal("An answer has the id of a request.") }
@@ -93,11 +94,9 @@ extension JSONParser.Failure {
     }
 }
 
-extension JSONParser.Defect {
-    fileprivate var sentence: String {
-        switch self {
-        case .duplicateName(let name): "The name '\(name.prefix(100))' comes twice in one object."
-        case .loneSurrogate: "A string has half of a surrogate pair."
-        }
+extension JSONParser.Reading {
+    /// Whether half of a surrogate pair may have stood in this value.
+    fileprivate func hasReplaced(_ value: JSON?) -> Bool {
+        hasLoneSurrogate && value?.string?.unicodeScalars.contains("\u{fffd}") == true
     }
 }

@@ -57,6 +57,27 @@ public struct InputRequired: Sendable {
     }
 }
 
+extension InputRequest {
+    /// Several, by key, as they stand in an answer.
+    static func json(of requests: [String: InputRequest], for version: ProtocolVersion) -> JSON {
+        var json: JSON = [:]
+        for (key, request) in requests.sorted(by: { $0.key < $1.key }) { json[key] = request.json(for: version) }
+        return json
+    }
+}
+
+extension InputRequired {
+    /// Nobody is asked for what he has not said he can do.
+    func refuseUndeclared(by client: Client) throws(ResponseError) {
+        for (_, request) in requests.sorted(by: { $0.key < $1.key }) {
+            guard let missing = request.missingCapability(of: client.capabilities) else { continue }
+            throw ResponseError(
+                client.version.isModern ? .missingClientCapability : .invalidRequest,
+                "This needs a client that has declared \(missing.text).", data: ["requiredCapabilities": missing])
+        }
+    }
+}
+
 /// What a person said to a form.
 public enum ElicitationAnswer: Hashable, Sendable {
     case accept(JSON)

@@ -20,9 +20,9 @@ public struct Resource: Hashable, Sendable {
         self.size = size
     }
 
-    var json: JSON {
+    func json(for version: ProtocolVersion) -> JSON {
         .members([
-            "uri": .string(uri), "name": .string(name), "title": title.map(JSON.string),
+            "uri": .string(uri), "name": .string(name), "title": version >= .june2025 ? title.map(JSON.string) : nil,
             "description": description.map(JSON.string), "mimeType": mimeType.map(JSON.string),
             "size": size.map(JSON.integer),
         ])
@@ -47,9 +47,10 @@ public struct ResourceTemplate: Hashable, Sendable {
         self.mimeType = mimeType
     }
 
-    var json: JSON {
+    func json(for version: ProtocolVersion) -> JSON {
         .members([
-            "uriTemplate": .string(uriTemplate), "name": .string(name), "title": title.map(JSON.string),
+            "uriTemplate": .string(uriTemplate), "name": .string(name),
+            "title": version >= .june2025 ? title.map(JSON.string) : nil,
             "description": description.map(JSON.string), "mimeType": mimeType.map(JSON.string),
         ])
     }

@@ -1,6 +1,11 @@
 /// The extension `io.modelcontextprotocol/tasks` (SEP-2663): a call that goes on behind its answer.
 public enum TaskExtension {
     public static let name = "io.modelcontextprotocol/tasks"
+
+    /// For what only a task can do, and a client that has not declared the extension.
+    public static let undeclared = ResponseError(
+        .missingClientCapability, "This needs a client that has declared the extension \(name).",
+        data: ["requiredCapabilities": ["extensions": .members([name: [:]])]])
 }
 
 /// A task as it stands.
@@ -71,10 +76,12 @@ public struct TaskSnapshot: Hashable, Sendable {
         switch status {
         case .working, .cancelled: break
         case .inputRequired(let requests):
-            var asked: JSON = [:]
-            for key in requests.keys.sorted() { asked[key] = requests[key]?.json(for: .july2026) }
-            json["inputRequests"] = asked
-        case .completed(let result): json["result"] = result.json()
+            json["inputRequests"] = InputRequest.json(of: requests, for: .july2026)
+        case .completed(let result):
+            // The result of a call, which since 2026-07-28 says of what type it is.
+            var call = result.json()
+            call["resultType"] = "complete"
+            json["result"] = call
         case .failed(let error): json["error"] = error.json
         }
         return json

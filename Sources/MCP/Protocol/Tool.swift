@@ -52,7 +52,8 @@ public struct Tool: Sendable {
             "name": .string(name), "title": version >= .june2025 ? title.map(JSON.string) : nil,
             "description": .string(description), "inputSchema": inputSchema,
             "outputSchema": version >= .june2025 ? outputSchema : nil,
-            "annotations": version >= .march2025 ? annotations?.json : nil, "_meta": meta,
+            "annotations": version >= .march2025 ? annotations?.json : nil,
+            "_meta": version >= .june2025 ? meta : nil,
         ])
     }
 }

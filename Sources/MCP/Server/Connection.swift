@@ -8,36 +8,45 @@ public final class Connection: Sendable {
     let server: Server
     public let principal: String
     /// For what belongs to no request.
-    private let channel: any Channel
+    let channel: any Channel
+    private let isModernOnly: Bool
 
-    private struct Flight {
+    fileprivate struct Flight {
         var number: UInt64
-        var task: Task<Void, Never>?
-        var progress: ProgressReport?
-        var isSubscription: Bool
+        var request: Request
+        var task: Task<Void, Never>
     }
 
-    private struct State {
+    struct State {
         /// After `initialize`.
         var agreed: Client?
+        /// After `logging/setLevel`.
         var logLevel = LogLevel.debug
-        var flights: [RequestID: Flight] = [:]
-        var lastFlight: UInt64 = 0
+        fileprivate var flights: [RequestID: Flight] = [:]
+        fileprivate var lastFlight: UInt64 = 0
+        /// Handlers at work, of requests and of subscriptions: also those that were cancelled and do not heed it.
+        fileprivate var working = 0
+        fileprivate var listening = 0
         /// Requests of ours.
         var questions: [RequestID: CheckedContinuation<Result<JSON, ResponseError>, Never>] = [:]
         var lastQuestion: Int64 = 0
-        /// Subscriptions of before 2026-07-28, by URI; "" is the lists.
-        var watches: [String: Task<Void, Never>] = [:]
-        var nonsense = 0
+        /// Subscriptions of before 2026-07-28.
+        var watches: [Watch: Task<Void, Never>] = [:]
+        fileprivate var nonsense = 0
         var isClosed = false
     }
 
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
-    public init(server: Server, principal: String, channel: any Channel) {
+    /// - Parameters:
+    ///   - principal: whom the transport takes the client for.
+    ///   - channel: for whatever is not said in answer to a request, and for answers where `receive` names no other channel.
+    ///   - isModernOnly: nothing can be agreed upon, so that every request has to carry its envelope.
+    public init(server: Server, principal: String, channel: any Channel, isModernOnly: Bool = false) {
         self.server = server
         self.principal = principal
         self.channel = channel
+        self.isModernOnly = isModernOnly
     }
 
     // MARK: - What comes
@@ -60,9 +69,11 @@ public final class Connection: Sendable {
     public func receive(_ message: Message, answers: (any Channel)? = nil) {
         switch message {
         case .request(let id, let method, let params):
-            begin(id, method, params, on: answers ?? channel)
-        case .notification(let method, let params):
-            if method == "notifications/cancelled", let id = RequestID(params["requestId"]) { cancel(id) }
+            begin(Request(id: id, method: method, params: params, channel: answers ?? channel))
+        case .notification("notifications/cancelled", let params):
+            if let id = RequestID(params["requestId"]) { cancel(id) }
+        case .notification("notifications/initialized", _): watchLists()
+        case .notification: break
         case .response(let id, let result):
             state.withLock { $0.questions.removeValue(forKey: id) }?.resume(returning: result)
         }
@@ -72,6 +83,7 @@ public final class Connection: Sendable {
     ///
     /// - Returns: false when it is time to end the connection.
     public func refuse(_ refusal: Message.Refusal, answers: (any Channel)? = nil) -> Bool {
+        server.onRefusal(refusal)
         if let id = refusal.id { (answers ?? channel).send(.response(id, .failure(refusal.error))) }
         return state.withLock { state in
             state.nonsense += 1
@@ -79,147 +91,91 @@ public final class Connection: Sendable {
         }
     }
 
-    private func begin(_ id: RequestID, _ method: String, _ params: JSON, on channel: any Channel) {
-        let request = Request(id: id, method: method, params: params, channel: channel)
-        var number: UInt64 = 0
+    // MARK: - Requests
+
+    /// Finds out by which rules a request is served. What is agreed upon is answered at once, so that it counts for the next message,
+    /// however soon that comes.
+    private func begin(_ request: Request) {
+        do throws(ResponseError) {
+            guard state.withLock({ $0.flights[request.id] == nil }) else {
+                throw ResponseError(.invalidRequest, "A request with this id is not answered yet.")
+            }
+            if case .modern(let client) = try Envelope(request.params) {
+                try launch(request, for: client)
+            } else if isModernOnly {
+                throw Envelope.missing(MetaKey.version)
+            } else if let result = try opening(request) {
+                request.channel.send(.response(request.id, .success(result)))
+            } else {
+                try launch(request, for: try agreed(for: request))
+            }
+        } catch {
+            request.channel.send(.response(request.id, .failure(error)))
+        }
+    }
+
+    private func launch(_ request: Request, for client: Client) throws(ResponseError) {
         let refusal: ResponseError? = state.withLock { state in
             guard !state.isClosed else { return ResponseError(.internal, "The server is leaving.") }
-            guard state.flights[id] == nil else {
-                return ResponseError(.invalidRequest, "A request with this id is not answered yet.")
+            let isSubscription = request.isSubscription
+            let most = isSubscription ? server.limits.subscriptions : server.limits.inFlight
+            guard (isSubscription ? state.listening : state.working) < most else {
+                return .busy(most, isSubscription ? "subscriptions" : "requests")
             }
-            let same = state.flights.values.count { $0.isSubscription == request.isSubscription }
-            let most = request.isSubscription ? server.limits.subscriptions : server.limits.inFlight
-            guard same < most else {
-                return ResponseError(
-                    .internal,
-                    "\(most) \(request.isSubscription ? "subscriptions" : "requests") are open already, as many as may be.",
-                    data: ["retryAfterMs": 1000])
-            }
+            if isSubscription { state.listening += 1 } else { state.working += 1 }
             state.lastFlight += 1
-            number = state.lastFlight
-            state.flights[id] = Flight(
-                number: number, progress: progress(of: request), isSubscription: request.isSubscription)
+            let number = state.lastFlight
+            state.flights[request.id] = Flight(
+                number: number, request: request, task: Task { await self.serve(request, number, for: client) })
             return nil
         }
-        if let refusal { return channel.send(.response(id, .failure(refusal))) }
-        let flight = number
-        let task = Task { await self.serve(request, flight) }
-        // It may be over already.
-        state.withLock { if $0.flights[id]?.number == flight { $0.flights[id]?.task = task } }
+        if let refusal { throw refusal }
     }
 
-    private func progress(of request: Request) -> ProgressReport? {
-        guard let token = request.params["_meta"]?[MetaKey.progressToken], token.string != nil || token.integer != nil
-        else { return nil }
-        let channel = request.channel
-        return ProgressReport(token: token) {
-            channel.send(.notification(method: "notifications/progress", params: $0))
+    private func serve(_ request: Request, _ number: UInt64, for client: Client) async {
+        let answer = await self.answer(request, for: client)
+        // Whoever has cancelled a request is not answered: its flight is gone.
+        let isAwaited = state.withLock { state in
+            if request.isSubscription { state.listening -= 1 } else { state.working -= 1 }
+            guard state.flights[request.id]?.number == number else { return false }
+            state.flights[request.id] = nil
+            return true
         }
+        request.progress?.end()
+        if isAwaited { request.channel.send(.response(request.id, answer)) }
     }
 
-    private func serve(_ request: Request, _ number: UInt64) async {
-        let result: Result<JSON, ResponseError>
+    private func answer(_ request: Request, for client: Client) async -> Result<JSON, ResponseError> {
         do {
-            result = .success(
-                try await self.result(of: request, progress: state.withLock { $0.flights[request.id]?.progress }))
+            let result = try await (client.version.isModern ? modernResult : legacyResult)(request, client)
+            return .success(result)
         } catch let error as ResponseError {
-            result = .failure(error)
+            return .failure(error)
         } catch {
-            let reference = Self.reference()
-            server.report(reference, error)
-            result = .failure(
+            if Task.isCancelled { return .failure(ResponseError(.internal, "The request was cancelled.")) }
+            let reference = server.reference(to: error)
+            return .failure(
                 ResponseError(
                     .internal, "The server failed at this (reference \(reference)).",
-                    data: .members(["reference": .string(reference)])))
+                    data: ["reference": .string(reference)]))
         }
-        // Whoever has cancelled a request is not answered: its flight is gone.
-        let flight = state.withLock { state -> Flight? in
-            guard state.flights[request.id]?.number == number else { return nil }
-            return state.flights.removeValue(forKey: request.id)
-        }
-        guard let flight else { return }
-        flight.progress?.end()
-        request.channel.send(.response(request.id, result))
     }
 
     private func cancel(_ id: RequestID) {
         let flight = state.withLock { $0.flights.removeValue(forKey: id) }
-        flight?.progress?.end()
-        flight?.task?.cancel()
+        flight?.request.progress?.end()
+        flight?.task.cancel()
     }
-
-    // MARK: - What is agreed upon
-
-    var agreed: Client? { state.withLock { $0.agreed } }
-
-    /// False when that has been done before.
-    func agree(_ client: Client) -> Bool {
-        state.withLock { state in
-            guard state.agreed == nil else { return false }
-            state.agreed = client
-            return true
-        }
-    }
-
-    var logLevel: LogLevel {
-        get { state.withLock { $0.logLevel } }
-    }
-
-    func setLogLevel(_ level: LogLevel) { state.withLock { $0.logLevel = level } }
-
-    // MARK: - What is asked of the client
-
-    /// Before 2026-07-28 a server sends requests of its own.
-    func ask(_ method: String, _ params: JSON, on channel: any Channel) async throws(ResponseError) -> JSON {
-        let id = state.withLock { state in
-            state.lastQuestion += 1
-            return RequestID.string("server-\(state.lastQuestion)")
-        }
-        let late = Result<JSON, ResponseError>.failure(ResponseError(.internal, "The client did not answer in time."))
-        let patience = server.limits.patience
-        let timer = Task { [weak self] in
-            try? await Task.sleep(for: patience)
-            self?.state.withLock { $0.questions.removeValue(forKey: id) }?.resume(returning: late)
-        }
-        defer { timer.cancel() }
-        let answer = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isClosed = state.withLock { state in
-                    if !state.isClosed { state.questions[id] = continuation }
-                    return state.isClosed
-                }
-                if isClosed { return continuation.resume(returning: late) }
-                channel.send(.request(id, method: method, params: params))
-            }
-        } onCancel: {
-            state.withLock { $0.questions.removeValue(forKey: id) }?.resume(returning: late)
-        }
-        return try answer.get()
-    }
-
-    // MARK: - Subscriptions of before 2026-07-28
-
-    /// - Throws: when there are too many.
-    func watch(_ key: String, _ interest: Interest, _ context: RequestContext) throws(ResponseError) {
-        guard let changes = server.changes else { return }
-        let isFull = state.withLock { $0.watches[key] == nil && $0.watches.count > server.limits.subscriptions }
-        guard !isFull else {
-            throw ResponseError(
-                .internal, "\(server.limits.subscriptions) subscriptions are open already, as many as may be.")
-        }
-        let channel = channel
-        let task = Task {
-            for await change in changes.stream(interest, context) {
-                guard let (method, params) = change.legacyNotification else { continue }
-                channel.send(.notification(method: method, params: params))
-            }
-        }
-        state.withLock { $0.watches.updateValue(task, forKey: key) }?.cancel()
-    }
-
-    func unwatch(_ key: String) { state.withLock { $0.watches.removeValue(forKey: key) }?.cancel() }
 
     // MARK: - The end
+
+    /// Waits until everything is answered that can be, subscriptions left aside, but not for long.
+    func finish(within patience: Duration) async {
+        let end = ContinuousClock.now + patience
+        while !isIdle, ContinuousClock.now < end {
+            do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+        }
+    }
 
     /// Takes nothing more, and ends what is being done; nothing of that is answered.
     public func close() {
@@ -228,8 +184,8 @@ public final class Connection: Sendable {
             return (state.flights, state.watches, state.questions)
         }
         for flight in flights.values {
-            flight.progress?.end()
-            flight.task?.cancel()
+            flight.request.progress?.end()
+            flight.task.cancel()
         }
         for task in watches.values { task.cancel() }
         for question in questions.values {
@@ -237,18 +193,14 @@ public final class Connection: Sendable {
         }
     }
 
-    /// Whether there is nothing left to answer.
-    public var isIdle: Bool { state.withLock { $0.flights.isEmpty } }
-
-    static func reference() -> String { String(UInt64.random(in: 0...UInt64.max), radix: 36) }
+    /// Whether there is nothing left to answer; subscriptions never are.
+    public var isIdle: Bool { state.withLock { $0.flights.values.allSatisfy { $0.request.isSubscription } } }
 }
 
-/// A request on its way.
-struct Request: Sendable {
-    var id: RequestID
-    var method: String
-    var params: JSON
-    var channel: any Channel
-
-    var isSubscription: Bool { method == "subscriptions/listen" }
+extension ResponseError {
+    /// - Parameter most: how many may be open at a time.
+    static func busy(_ most: Int, _ what: String) -> ResponseError {
+        ResponseError(
+            .internal, "\(most) \(what) are open already, as many as may be.", data: ["retryAfterMs": 1000])
+    }
 }

@@ -5,10 +5,13 @@ public struct RequestContext: Sendable {
     public let principal: String
     /// The request's `_meta`.
     public let meta: JSON
-    /// Answers to what was asked earlier in this call, by key.
+    /// Answers to what was asked in this call, by key, of all rounds so far; never of anything that was not asked.
     public let answers: [String: JSON]
-    /// What came along with the questions, in this process, for this very call.
+    /// What came along with the last questions: it never left this process, and belongs to this very call.
     public let state: JSON?
+    /// Answers that came without having been asked for, as clients may send them along (2026-07-28, "Multi Round-Trip Requests").
+    /// Nothing may depend on them that needs a person's consent.
+    public let volunteered: [String: JSON]
 
     let progressReport: ProgressReport?
     let sendLog: (@Sendable (LogLevel, _ logger: String?, JSON) -> Void)?
@@ -24,5 +27,6 @@ public struct RequestContext: Sendable {
     /// Sends a log message where the client wants those of this level.
     public func log(_ level: LogLevel, logger: String? = nil, _ data: JSON) { sendLog?(level, logger, data) }
 
+    /// What a person said to the form with this key; nil when it was not asked.
     public func answer(_ key: String) -> ElicitationAnswer? { answers[key].map(ElicitationAnswer.init) }
 }

@@ -17,6 +17,8 @@ public struct Server: Sendable {
     public var states = RequestStates()
     /// Is told of an error that was none of the client's, with the reference that the client was given.
     public var report: @Sendable (_ reference: String, _ error: any Error) -> Void = { _, _ in }
+    /// Is told of what a client sent that is no message; he himself is told only where it is certain what he asked.
+    public var onRefusal: @Sendable (Message.Refusal) -> Void = { _ in }
 
     public init(
         info: Implementation, instructions: String? = nil, tools: @escaping @Sendable () -> [Tool],
@@ -44,6 +46,8 @@ public struct Limits: Sendable {
     public var mostUnwritten = 64 << 20
     /// Messages in a row that are none, after which the connection ends.
     public var nonsense = 100
+    /// How long what is being done may go on when the client has nothing more to say.
+    public var farewell = Duration.milliseconds(200)
     /// How long a client has to answer what it is asked.
     public var patience = Duration.seconds(120)
     /// How often one call may ask before it has to be content.
@@ -93,7 +97,7 @@ public struct Changes: Sendable {
     public var lists: Bool
     /// The part of an interest that this client may have.
     public var grant: @Sendable (Interest, RequestContext) async throws -> Interest
-    /// Ends when its consumer does; tells at most once a second of the same thing.
+    /// Ends when its consumer does. May tell of the same resource as often as it likes: clients are told once a second.
     public var stream: @Sendable (Interest, RequestContext) -> AsyncStream<Change>
 
     public init(

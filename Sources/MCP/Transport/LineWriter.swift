@@ -22,6 +22,8 @@ final class LineWriter: Channel {
         self.limits = limits
     }
 
+    deinit { close(descriptor) }
+
     /// Is called once, when nothing can be written any more or the client reads too slowly.
     var onFailure: (@Sendable () -> Void)? {
         get { state.withLock { $0.onFailure } }

@@ -1,21 +1,21 @@
 import Glibc
 
-/// A thread for what blocks, which none of those may that run tasks.
-func detachThread(_ body: @escaping @Sendable () -> Void) {
+/// Starts a thread for what blocks, which none of those may that run tasks.
+func startThread(_ body: @escaping @Sendable () -> Void) throws(StreamError) {
     let box = Unmanaged.passRetained(Body(run: body))
-    var attributes = pthread_attr_t()
-    pthread_attr_init(&attributes)
-    defer { pthread_attr_destroy(&attributes) }
-    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     var thread = pthread_t()
     let code = pthread_create(
-        &thread, &attributes,
+        &thread, nil,
         { argument in
             guard let argument else { return nil }
             Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
             return nil
         }, box.toOpaque())
-    if code != 0 { box.release() }
+    guard code == 0 else {
+        box.release()
+        throw StreamError(code: code)
+    }
+    pthread_detach(thread)
 }
 
 private final class Body: Sendable {
