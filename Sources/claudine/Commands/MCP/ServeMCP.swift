@@ -65,7 +65,7 @@ struct ServeMCP: AsyncParsableCommand {
         let delegation = try delegation()
         let transport = try StdioTransport.takingStandardStreams(
             server: delegation.server(completes: completions), principal: client)
-        await transport.run()
+        try await transport.run()
     }
 
     func delegation() throws -> Delegation {
