@@ -98,7 +98,7 @@ def main() -> None:
     for number in range(1, 13):
         if not re.search(rf"^\| G{number} \|.*`(integration|Tests)/", guarantees, re.MULTILINE):
             found.append(f"docs/guarantees.md: G{number} names no test")
-    for page, command in (("policies.md", "policy"), ("configuration.md", "config")):
+    for page, command in (("policies.md", "policy"), ("configuration.md", "config"), ("mcp.md", "mcp")):
         found += generated(REPOSITORY / "docs" / page, [built() / "claudine", command, "reference"], "--write" in sys.argv[1:])
     found += unit_problems()
     found += race_rules()
