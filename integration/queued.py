@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
+import subprocess
 import time
 from pathlib import Path
 
@@ -383,6 +385,33 @@ def idempotency(world: World) -> None:
     until(world, new)
 
 
+@suite.case("an interrupt of a run that waits for an earlier task under its idempotency key leaves that task alone, and says so")
+def attached(world: World) -> None:
+    configure(world)
+    request = ("--idempotency-key", "key")
+    first = world.begin(*UNTIL_GO, options=request)
+    wait_until("the first one", SOON, lambda: rows(world, "SELECT 1 FROM task WHERE state = 'running'"))
+    task = str(rows(world, "SELECT id FROM task")[0][0])
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        second = world.begin(*UNTIL_GO, options=request)
+        assert second.popen.stderr
+        told = second.popen.stderr.readline().decode()
+        expect(task in told and "idempotency key" in told, told)
+        second.popen.send_signal(number)
+        result = second.wait(10)
+        expect(result.code == code and task in result.errors and "goes on" in result.errors, str(result))
+    time.sleep(0.3)
+    expect(state_of(world, task) == "running" and first.popen.poll() is None, "it was stopped")
+    expect(not [event for event in world.events() if event["kind"] == "task.stopRequested"], "it was asked to stop")
+    third = world.begin(*UNTIL_GO, options=request)
+    assert third.popen.stderr
+    third.popen.stderr.readline()
+    go(world)
+    expect(first.wait(20).code == 0 and third.wait(20).code == 0, "the end")
+    expect(len(rows(world, "SELECT id FROM task")) == 1, "more than one task")
+    ended_once(world)
+
+
 # MARK: another try
 
 
@@ -479,6 +508,52 @@ def retry(world: World) -> None:
     expect(first.stdout == b"first\n", str(first))
     again = world.claudine("retry", str(world.tasks()[0]["taskId"]), "--env", f"{NONCE}={world.nonce}", cwd=world.home)
     expect(again.code == 0 and again.stdout == b"first\n", str(again))
+
+
+@suite.case("--stdin of a task that is tried again: the bytes it was given, or those that are given anew")
+def retried_input(world: World) -> None:
+    configure(world)
+    # Larger than a pipe, and no text.
+    old, new = bytes(range(256)) * 1024, bytes(reversed(range(256))) * 700
+    path = world.write(world.workspace / "old", old)
+    world.write(world.workspace / "new", new)
+
+    def printed(task: str) -> bytes:
+        ended(world, task, "succeeded")
+        return world.claudine("logs", task, "--raw", "--stream", "stdout").stdout
+
+    def again(*words: str, fed: bytes | None = None, cwd: Path | None = None) -> str:
+        mark = ("--env", f"{NONCE}={world.nonce}")
+        run = world.start("retry", "-d", *mark, *words, stdin=subprocess.DEVNULL if fed is None else subprocess.PIPE, cwd=cwd)
+        if fed is not None:
+            assert run.popen.stdin
+            run.popen.stdin.write(fed)
+            run.popen.stdin.close()
+            run.popen.stdin = None
+        result = run.wait()
+        expect(result.code == 0, str(result))
+        return result.text.strip()
+
+    first = detach(world, "/bin/cat", options=("--stdin", "old"))
+    # What the file has become since is nobody's input.
+    ended(world, first, "succeeded")
+    world.write(path, b"changed")
+    expect(printed(first) == old, "the first one's")
+    kept = again(first, cwd=world.home)
+    expect(printed(kept) == old, "the retry's")
+    expect(printed(again(kept)) == old, "the retry's retry's")
+    given = again(first, "--stdin", "new", cwd=world.workspace)
+    expect(printed(given) == new, "of another file")
+    (world.workspace / "new").unlink()
+    expect(printed(again(given)) == new, "the retry of what was given another file")
+    expect(printed(again(first, "--stdin", "-", fed=b"fed\0")) == b"fed\0", "of standard input")
+    # Of a task that ran in the foreground nothing was kept: its file is read again.
+    world.write(path, old)
+    front = world.run("/bin/cat", options=("--stdin", "old", "--json"), cwd=world.workspace).json()["taskId"]
+    world.write(path, b"changed")
+    expect(printed(again(front, cwd=world.home)) == b"changed", "the file as it is now")
+    plain = detach(world, "/bin/cat")
+    expect(printed(plain) == b"" and printed(again(plain, fed=b"not wanted")) == b"", "one without any")
 
 
 SECRET = "s3cr3t-zq7-value"
@@ -591,6 +666,40 @@ def queue_view(world: World) -> None:
     wait_until("slots free again", SOON, lambda: world.claudine("status", "--json").json()["admission"]["ok"])
 
 
+@suite.case("a config.toml that is broken while a task waits: status says why it waits, and it runs once the file is mended")
+def broken_configuration(world: World) -> None:
+    configure(world, running=1)
+    blocker = occupy(world)
+    task = detach(world, *say("x"))
+    process = daemon(world)
+    path = world.config / "config.toml"
+    sound = path.read_text()
+    world.write(path, sound + "\n[queue\n")
+    go(world)
+    ended(world, blocker, "succeeded")
+
+    def said() -> str:
+        text = rows(world, "SELECT status_json FROM instance WHERE role = 'daemon'")[0][0]
+        return next((one["message"] for one in json.loads(text)["admission"]["blockedBy"] if one["code"] == "configuration"), "")
+
+    wait_until("the daemon to say why", SOON, said)
+    # Whoever asks reads the same file.
+    for words in (("status",), ("status", "--json")):
+        result = world.claudine(*words)
+        expect("config.toml" in result.text + result.errors and "line" in result.text + result.errors, f"{words}: {result}")
+    # And who reads another one hears it of the daemon.
+    sane = world.write(world.base / "sane" / "config.toml", sound).parent
+    view = world.claudine("status", "--json", env={"CLAUDINE_CONFIG_DIR": str(sane)}).json()
+    expect(view["admission"]["ok"] is False and view["admission"]["blockedBy"][0]["code"] == "configuration", f"{view}")
+    time.sleep(1.5)
+    expect(state_of(world, task) == "queued" and order(world) == [], f"{state_of(world, task)}, {order(world)}")
+    world.write(path, sound)
+    ended(world, task, "succeeded")
+    expect(daemon(world) == process, "another daemon")
+    wait_until("it to say so no more", SOON, lambda: world.claudine("status", "--json").json()["admission"]["ok"])
+    ended_once(world)
+
+
 @suite.case("list filters, wait on several, rm of what waits is refused, cancel --all ends everything")
 def filters(world: World) -> None:
     configure(world, running=1)
@@ -669,6 +778,50 @@ def rerun(world: World) -> str:
     running = occupy(world)
     wait_until("the sweep", SOON, lambda: rows(world, "SELECT 1 FROM event WHERE kind = 'task.removed'"))
     return running
+
+
+@suite.case("what a stranger has put between the tasks' directories is never removed, and disturbs nobody")
+def strangers(world: World) -> None:
+    configure(world, queue='retention = "1h"')
+    old = detach(world, "/bin/true")
+    ended(world, old, "succeeded")
+    kill(daemon(world))
+    attempts = world.state / "attempts"
+    treasure = world.write(world.base / "treasure" / "file", "mine")
+    names = ["task_" + letter * 26 for letter in "abcdef"]
+    world.write(attempts / "notes" / "1" / "file", "mine")
+    world.write(attempts / "task_short" / "file", "mine")
+    world.write(attempts / f"{old}.bak" / "file", "mine")
+    world.write(attempts / "file", "mine")
+    # What has a task's name and is no directory is not ours either.
+    world.write(attempts / names[0], "mine")
+    (attempts / names[1]).symlink_to(treasure.parent)
+    (attempts / names[2]).symlink_to("/nowhere")
+    os.mkfifo(attempts / names[3])
+    (attempts / "link").symlink_to(treasure.parent)
+    kept = set(os.listdir(attempts)) - {old}
+    # These two are: requests that were cut off, one of them a moment ago.
+    ours, young = attempts / names[4], attempts / names[5]
+    for folder in (ours, young):
+        world.write(folder / "environment", "X=1\0")
+    hours = time.time() - 7200
+    for entry in attempts.iterdir():
+        if entry != young:
+            os.utime(entry, (hours, hours), follow_symlinks=False)
+    edit(world, "UPDATE task SET ended_at = ended_at - 7200000")
+    running = serve(world)
+    wait_until("the sweep", SOON, lambda: not (attempts / old).exists() and not ours.exists())
+    task = detach(world, *say("x"))
+    ended(world, task, "succeeded")
+    expect(running.popen.poll() is None and phase(world, running.popen.pid) == "ready", "the daemon has left")
+    running.popen.terminate()
+    result = running.wait(20)
+    expect(result.code == 0 and b"store.failed" not in result.stderr, str(result))
+    found = set(os.listdir(attempts))
+    expect(found == kept | {young.name, task}, f"gone: {kept - found}, besides: {found - kept}")
+    expect(treasure.read_text() == "mine" and (attempts / "notes" / "1" / "file").read_text() == "mine", "what they held")
+    for command in (("list",), ("status",), ("status", task), ("doctor",)):
+        expect(world.claudine(*command, timeout=90).code == 0, f"{command}")
 
 
 @suite.case("a task whose files cannot be removed stays, and neither the daemon nor the others suffer")

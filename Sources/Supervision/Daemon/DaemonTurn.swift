@@ -144,7 +144,9 @@ struct DaemonTurn {
         if swept.failed > 0 { log.event(.unforeseen("Files of an ended task cannot be removed.")) }
         guard !swept.isMore else { return }
         lastRetention = now
-        try Retention.removeStrangers(store)
+        if try Retention.removeStrangers(store) > 0 {
+            log.event(.unforeseen("Files that belong to no task cannot be removed."))
+        }
         _ = try store.forgetDeadInstances()
     }
 

@@ -69,7 +69,11 @@ package struct ForegroundRun: Sendable {
         case .existing(let record):
             observer.onNotice?("this is \(record.taskId), which was asked for before under the same idempotency key")
             try TaskFiles.remove(id, store.paths)
-            return try await ended(record.taskId, wish)
+            let result = try await ended(record.taskId, wish)
+            if result.interruption != nil {
+                observer.onNotice?("\(record.taskId) goes on; claudine cancel \(record.taskId) would end it")
+            }
+            return result
         }
         while case .claimed(let claim, let prepared) = turn {
             var runner = AttemptRunner(

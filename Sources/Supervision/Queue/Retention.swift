@@ -44,19 +44,29 @@ package enum Retention {
     }
 
     /// Removes directories of tasks that there are no rows of: a request was interrupted between its files and its row.
-    package static func removeStrangers(_ store: Store) throws(StoreError) {
-        guard let directory = opendir(store.paths.attempts) else { return }
+    ///
+    /// - Returns: how many of them cannot be removed.
+    package static func removeStrangers(_ store: Store) throws(StoreError) -> Int {
+        guard let directory = opendir(store.paths.attempts) else { return 0 }
         defer { closedir(directory) }
+        var failed = 0
         while let entry = readdir(directory) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
             guard let id = TaskID(name) else { continue }
             var status = stat()
-            guard lstat(store.paths.task(id), &status) == 0, status.st_mtim.tv_sec < time(nil) - oldStranger,
-                try store.record(id) == nil
+            // What is no directory is none of ours, whatever its name.
+            guard lstat(store.paths.task(id), &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
+                status.st_mtim.tv_sec < time(nil) - oldStranger, try store.record(id) == nil
             else { continue }
-            try TaskFiles.remove(id, store.paths)
+            do throws(StoreError) {
+                try TaskFiles.remove(id, store.paths)
+            } catch {
+                guard error.mayPass else { throw error }
+                failed += 1
+            }
         }
+        return failed
     }
 }
