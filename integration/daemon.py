@@ -590,6 +590,58 @@ def in_use(world: World) -> None:
     ended(world, result.text.strip(), "succeeded")
 
 
+@suite.case("a home has one live task: also one that waits, that is to be tried again, or that came to it by a detour")
+def one_in_a_home(world: World) -> None:
+    configure(world, running=1)
+    running = serve(world)
+    first = agent(world, "--timeout", "1s", policy=policy(world, "resume"))
+    ended(world, first, "timedOut", "timeout.wall")
+    mark = ("--env", f"{NONCE}={world.nonce}")
+
+    def resumed(task: str) -> str:
+        result = world.claudine("resume", "-d", *mark, task, env=fake(world))
+        expect(result.code == 0, str(result))
+        return result.text.strip()
+
+    def is_taken(by: str, *tasks: str) -> None:
+        for task in tasks:
+            for words in (("-d", task), (task,)):
+                result = world.claudine("resume", *mark, *words, env=fake(world))
+                expect(result.code == 5 and by.encode() in result.stderr, f"{words} beside {state_of(world, by)}: {result}")
+        expect(world.claudine("rm", first).code == 5, "rm of a home in use")
+
+    blocker = begun(world, "/bin/sleep", "300")
+    second = resumed(first)
+    expect(state_of(world, second) == "queued", state_of(world, second))
+    is_taken(second, first)
+    world.claudine("cancel", blocker)
+    until(world, second, "running")
+    is_taken(second, first)
+    time.sleep(0.2)
+    crash(world, of(running))
+    # Lost, it waits for its next try.
+    wait_until("requeued", SOON, lambda: world.record(second)["state"] == "queued")
+    is_taken(second, first)
+    expect(world.claudine("cancel", second).code == 0, "cancel")
+    ended(world, second, "cancelled", "cancelled.user")
+    # From here on two ways lead into the home of the first.
+    third = resumed(second)
+    is_taken(third, first, second)
+    world.claudine("cancel", "--force", third)
+    until(world, third, "cancelled")
+    fourth = resumed(first)
+    is_taken(fourth, first, second, third)
+    for task in (third, fourth):
+        for words in (("-d", task), (task,)):
+            result = world.claudine("retry", *mark, *words, env=fake(world))
+            expect(result.code == 5 and b"task.cannotRetry" in result.stderr, f"retry of {state_of(world, task)}: {result}")
+    world.claudine("cancel", "--force", fourth)
+    until(world, fourth, "cancelled")
+    folders = set(os.listdir(world.state / "attempts"))
+    expect(folders <= {first, blocker, second, third, fourth}, f"directories of those that got nothing: {folders}")
+    ended_once(world)
+
+
 @suite.case("of several who resume one session at the same time one gets it")
 def resume_race(world: World) -> None:
     configure(world)

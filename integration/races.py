@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
+import subprocess
+import time
 from typing import Any
 
 from chaos.faults.failpoints import await_stop, failpoint
 from harness import IDENTITIES, Result, Running, Suite, World, expect, wait_until
+from harness.detached import rows
 from harness.processes import Process, children
 
 suite = Suite("races", __doc__ or "")
@@ -187,6 +191,47 @@ def dead_before_end(world: World) -> None:
         ended_once(world, record["taskId"])
 
 
+@suite.case("R18: what the row knows counts where the receipt is lost")
+def lost_receipt(world: World) -> None:
+    ends: list[tuple[str, tuple[str, ...], str, str | None, dict[str, Any] | None]] = [
+        ("exit 0", (), "succeeded", None, {"code": 0}),
+        ("exit 6", (), "failed", "exit.nonzero", {"code": 6}),
+        ("kill -SEGV $$", (), "failed", "exit.signal", {"signal": "SIGSEGV"}),
+        ("exec sleep 300", ("--timeout", "500ms"), "timedOut", "timeout.wall", {"signal": "SIGTERM"}),
+    ]
+    garbage: list[bytes | None] = [None, b"", b"garbage", bytes(4096)]
+    for (script, options, state, reason, exit), damage in itertools.product(ends, garbage):
+        what = f"{script}, {'no' if damage is None else repr(damage[:8])} receipt"
+        run, shepherd = halted(world, "after_exited", script, options=options)
+        task = newest(world)
+        run.popen.kill()
+        run.popen.wait()
+        wait_until(f"{what}: the shepherd gone", 30, lambda shepherd=shepherd: not shepherd.alive)
+        receipt = world.state / "attempts" / task / "1" / "receipt"
+        expect(receipt.exists(), f"{what}: there was none")
+        receipt.unlink()
+        if damage is not None:
+            world.write(receipt, damage)
+        record = world.record(task)
+        expect((record["state"], record.get("reason", {}).get("code")) == (state, reason), f"{what}: {record['state']}, {record.get('reason')}")
+        expect(record["exit"] == exit, f"{what}: {record['exit']}")
+        ended_once(world, task)
+    # Where the row knows nothing either, nobody guesses.
+    run, shepherd = halted(world, "after_exit", "exit 6")
+    task = newest(world)
+    run.popen.kill()
+    run.popen.wait()
+    wait_until("the shepherd gone", 30, lambda: not shepherd.alive)
+    (world.state / "attempts" / task / "1" / "receipt").unlink()
+    record = world.record(task)
+    expect(record["state"] == "lost" and record["reason"]["code"] == "lost.supervisor" and "exit" not in record, f"{record}")
+
+
+def newest(world: World) -> str:
+    """The id of the task that was made last; nobody looks at what has become of the others."""
+    return str(rows(world, "SELECT id FROM task ORDER BY number DESC LIMIT 1")[0][0])
+
+
 @suite.case("R19: the supervisor dies before ACK")
 def dead_before_acknowledgement(world: World) -> None:
     run = world.begin("/bin/sh", "-c", "exit 9", env=failpoint("after_end", "kill"))
@@ -217,6 +262,59 @@ def rebooted(world: World) -> None:
     expect(shepherd.state == "T" and world.members(), "somebody of another boot was touched")
     shepherd.signal(signal.SIGCONT)
     wait_until("gone", 30, lambda: not shepherd.alive and not world.members())
+
+
+# MARK: a busy database
+
+
+class ReadLock:
+    """Another process that lets nobody begin to read: it holds every read mark of the log's index
+    (https://www.sqlite.org/walformat.html#locking_matrix: bytes 123 to 127 of the -shm file)."""
+
+    PROGRAM = """
+import fcntl, sys, time
+with open(sys.argv[1], "r+b") as file:
+    for _ in range(1000):
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 5, 123)
+            break
+        except OSError:
+            time.sleep(0.01)
+    else:
+        sys.exit("the lock was not to be had")
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+    def __init__(self, world: World) -> None:
+        self.running = world.launch(
+            ["/usr/bin/python3", "-c", self.PROGRAM, world.state / "claudine.db-shm"], stdin=subprocess.PIPE)
+        assert self.running.popen.stdout
+        expect(self.running.popen.stdout.readline() == b"locked\n", "the lock was not to be had")
+
+    def release(self) -> None:
+        expect(self.running.wait(10).code == 0, "the lock's holder")
+
+
+@suite.case("R28: the database is busy for a while when the record is read at last: the exit code is the task's")
+def busy_at_last(world: World) -> None:
+    for point in ("after_tree_empty", "after_end", "after_acknowledge"):
+        for options in ((), ("--json",)):
+            run = world.begin("/bin/sh", "-c", "echo said; exit 7", options=options, env=failpoint(point, "stop"))
+            assert run.process
+            await_stop(run.process, point)
+            lock = ReadLock(world)
+            run.popen.send_signal(signal.SIGCONT)
+            time.sleep(3)
+            expect(run.popen.poll() is None, f"{point}: it did not wait, or the lock keeps out nobody: {run.wait() if run.popen.poll() is not None else ''}")
+            lock.release()
+            result = run.wait(30)
+            expect(result.code == 7, f"{point}: {result}")
+            if options:
+                expect(result.json()["exit"] == {"code": 7} and "endedAt" in result.json(), f"{point}: {result}")
+            else:
+                expect(result.stdout == b"said\n", f"{point}: {result}")
+            ended_once(world, str(world.tasks()[0]["taskId"]))
 
 
 # MARK: daemons
