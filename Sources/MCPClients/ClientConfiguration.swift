@@ -16,11 +16,14 @@ package struct ClientConfiguration: Sendable {
     }
 
     /// The whole text of a file that has nothing else in it.
-    package func text(_ entry: ServerEntry) -> String {
+    package func text(_ entry: ServerEntry) -> String { text(entry, lineEnd: "\n") }
+
+    private func text(_ entry: ServerEntry, lineEnd: String) -> String {
         switch place.syntax {
         case .json(let path, _):
-            let layout = JSONLayout(indent: "", unit: "  ", lineEnd: "\n", isCompact: false)
-            return layout.text(of: path.reversed().reduce(json(entry)) { inner, name in .object([name: inner]) }) + "\n"
+            let layout = JSONLayout(indent: "", unit: "  ", lineEnd: lineEnd, isCompact: false)
+            return layout.text(of: path.reversed().reduce(json(entry)) { inner, name in .object([name: inner]) })
+                + lineEnd
         case .toml(let table): return TomlEdit.text(table, pairs(entry))
         }
     }
@@ -91,8 +94,7 @@ package struct ClientConfiguration: Sendable {
     private func setting(
         _ entry: ServerEntry, in text: [UInt8], _ path: [String], _ hasComments: Bool
     ) throws(SetupError) -> [UInt8] {
-        // Without an end of its last line, which tells it from a file that was not there.
-        guard !isBlank(text) else { return text + self.text(entry).utf8.dropLast() }
+        guard !isBlank(text) else { return text + intoBlank(entry, text) }
         let edit = try JSONEdit(text, hasComments: hasComments)
         guard let present = try edit.value(at: path) else {
             return try edit.setting(path, to: json(entry)).applied(to: text)
@@ -137,10 +139,10 @@ package struct ClientConfiguration: Sendable {
         case .json(let path, let hasComments):
             guard !isBlank(text) else { return text }
             if let entry = try entry(in: text) {
-                let own = Array(self.text(entry).utf8)
-                if text == own { return nil }
-                let before = Array(text.dropLast(own.count - 1))
-                if isBlank(before), text[before.count...] == own.dropLast() { return before }
+                if text == Array(self.text(entry).utf8) { return nil }
+                let own = intoBlank(entry, text)
+                let before = Array(text.dropLast(own.count))
+                if isBlank(before), text.suffix(own.count) == own[...] { return before }
             }
             return try JSONEdit(text, hasComments: hasComments).removing(path).applied(to: text)
         case .toml(let table):
@@ -149,6 +151,12 @@ package struct ClientConfiguration: Sendable {
             let wasMade = after.isEmpty && text.first == UInt8(ascii: "[")
             return wasMade ? nil : after
         }
+    }
+
+    /// Without an end of its last line, which tells it from a file that was not there.
+    private func intoBlank(_ entry: ServerEntry, _ text: [UInt8]) -> [UInt8] {
+        let lineEnd = LineEnd.of(text)
+        return Array(self.text(entry, lineEnd: lineEnd).utf8.dropLast(lineEnd.utf8.count))
     }
 
     private func isBlank(_ text: [UInt8]) -> Bool { text[JSONPlaces.start(of: text)...].allSatisfy(JSONPlaces.isSpace) }

@@ -33,7 +33,7 @@ struct JSONPlaces {
     init(_ text: [UInt8], hasComments: Bool) throws(SetupError) {
         self.text = text
         self.hasComments = hasComments
-        guard String(validating: text, as: UTF8.self) != nil else { throw SetupError(.unreadable, "it is not UTF-8") }
+        if let line = LineEnd.ofInvalidUTF8(in: text) { throw SetupError(.unreadable, "it is not UTF-8", line: line) }
         var offset = try trivia(from: Self.start(of: text))
         root = offset..<(try value(at: offset, depth: 0))
         offset = try trivia(from: root.upperBound)
@@ -129,13 +129,37 @@ struct JSONPlaces {
         throw error(open, "a string that does not end")
     }
 
-    /// A number, `true`, `false` or `null`.
+    /// A number, however large, `true`, `false` or `null`.
     private func word(at start: Int) throws(SetupError) -> Int {
         var offset = start
         while let byte = peek(offset), Self.isOfWord(byte) { offset += 1 }
-        guard offset > start, json(in: start..<offset) != nil else { throw unexpected(start, "a value") }
+        let word = text[start..<offset]
+        guard Self.words.contains(where: word.elementsEqual) || Self.isNumber(word) else {
+            throw unexpected(start, "a value")
+        }
         return offset
     }
+
+    private static let words = ["true", "false", "null"].map(\.utf8)
+
+    /// RFC 8259, 6.
+    private static func isNumber(_ word: ArraySlice<UInt8>) -> Bool {
+        var rest = word.first == UInt8(ascii: "-") ? word.dropFirst() : word
+        let whole = rest.prefix(while: isDigit)
+        guard !whole.isEmpty, whole.count == 1 || whole.first != UInt8(ascii: "0") else { return false }
+        rest = rest.dropFirst(whole.count)
+        if rest.first == UInt8(ascii: ".") {
+            let fraction = rest.dropFirst().prefix(while: isDigit)
+            guard !fraction.isEmpty else { return false }
+            rest = rest.dropFirst(1 + fraction.count)
+        }
+        guard let mark = rest.first else { return true }
+        rest = rest.dropFirst()
+        if let sign = rest.first, "+-".utf8.contains(sign) { rest = rest.dropFirst() }
+        return mark | 0x20 == UInt8(ascii: "e") && !rest.isEmpty && rest.allSatisfy(isDigit)
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
     // MARK: - What is between
 

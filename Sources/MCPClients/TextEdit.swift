@@ -28,7 +28,7 @@ extension [TextEdit] {
     }
 }
 
-/// How a text ends its lines.
+/// The lines of a text, and how they end.
 enum LineEnd {
     /// That of its first line; LF where there is none.
     static func of(_ text: [UInt8]) -> String {
@@ -39,5 +39,12 @@ enum LineEnd {
     /// Of the line on which the byte at `offset` is, counted from 1.
     static func number(of offset: Int, in text: [UInt8]) -> Int {
         text[..<min(offset, text.count)].count { $0 == 10 } + 1
+    }
+
+    /// The line, counted from 1, that is not UTF-8; nil when all are.
+    static func ofInvalidUTF8(in text: [UInt8]) -> Int? {
+        guard String(validating: text, as: UTF8.self) == nil else { return nil }
+        let lines = text.split(separator: 10, omittingEmptySubsequences: false)
+        return (lines.firstIndex { String(validating: $0, as: UTF8.self) == nil } ?? 0) + 1
     }
 }

@@ -16,6 +16,7 @@ struct TomlEdit {
         self.text = text
         self.table = table
         lineEnd = LineEnd.of(text)
+        if let line = LineEnd.ofInvalidUTF8(in: text) { throw SetupError(.unreadable, "it is not UTF-8", line: line) }
         do throws(TomlError) {
             statements = try TomlOutline.read(text).statements
         } catch {

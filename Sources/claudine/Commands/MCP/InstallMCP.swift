@@ -1,9 +1,7 @@
 import ArgumentParser
-import Foundation
 import MCPClients
 import Policy
 import Store
-import Supervision
 
 /// `claudine mcp install`: tells clients to start `claudine mcp`.
 struct InstallMCP: AsyncParsableCommand {
@@ -21,16 +19,10 @@ struct InstallMCP: AsyncParsableCommand {
     @Flag(help: "Print what belongs into each file, and change nothing.")
     var print = false
 
-    @OptionGroup var configuration: ConfigurationOptions
-    @OptionGroup var state: StateOptions
-
-    @Argument(
-        parsing: .postTerminator,
-        help: ArgumentHelp("Options of claudine mcp, behind --.", valueName: "options"))
-    var serverOptions: [String] = []
+    @OptionGroup var server: ServerOptions
 
     func run() async throws {
-        let entry = try entry()
+        let entry = try server.entry()
         let variables = try variables()
         let chosen = try clients.chosen()
         guard print else {
@@ -63,34 +55,10 @@ struct InstallMCP: AsyncParsableCommand {
         }
     }
 
-    /// Directories that were chosen here are part of it: a client that is started elsewhere has another environment.
-    private func entry() throws -> ServerEntry {
-        var arguments: [String] = []
-        if state.stateDir != nil || Environment.current["CLAUDINE_STATE_DIR"]?.isEmpty == false {
-            arguments += ["--state-dir", try state.paths().directory]
-        }
-        if let directory = try configuration.environment["CLAUDINE_CONFIG_DIR"], !directory.isEmpty {
-            arguments += ["--config", URL(fileURLWithPath: directory).path]
-        }
-        try checkNoSecret()
-        return ServerEntry(command: try ProgramLocation.own(), arguments: arguments + ["mcp"] + serverOptions)
-    }
-
-    /// The files are for everybody's eyes, some of them under version control.
-    private func checkNoSecret() throws {
-        let values = Self.credentials.compactMap { Environment.current[$0] }.filter { $0.count >= 8 } + ["sk-ant-"]
-        guard serverOptions.contains(where: { word in values.contains { word.contains($0) } }) else { return }
-        throw Failure(
-            "usage", "An option has a key in it, which is not to stand in a client's file.",
-            hint: "config.toml says where the key is: [gateway] credential", exitCode: ExitCodes.usage)
-    }
-
-    private static let credentials = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"]
-
     /// The names of all that is looked at for the credential, the upstream and the directories.
     private func variables() throws -> [String] {
-        var names = Self.credentials + ["ANTHROPIC_BASE_URL", "XDG_CONFIG_HOME", "XDG_STATE_HOME"]
-        let credential = try configuration.places().read().settings.credential
+        var names = ServerOptions.credentials + ["ANTHROPIC_BASE_URL", "XDG_CONFIG_HOME", "XDG_STATE_HOME"]
+        let credential = try server.configuration.places().read().settings.credential
         if credential.hasPrefix("env:"), !names.contains(String(credential.dropFirst(4))) {
             names.append(String(credential.dropFirst(4)))
         }

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Foundation
+import MCPClients
+import Store
+import Supervision
+
+/// How the server is started by whoever is told to.
+struct ServerOptions: ParsableArguments {
+    @OptionGroup var configuration: ConfigurationOptions
+    @OptionGroup var state: StateOptions
+
+    @Argument(
+        parsing: .postTerminator,
+        help: ArgumentHelp("Options of claudine mcp, behind --.", valueName: "options"))
+    var serverOptions: [String] = []
+
+    /// This very program. Directories that were chosen here are part of it: a client that is started elsewhere has another environment.
+    func entry() throws -> ServerEntry {
+        try checkNoSecret()
+        var arguments: [String] = []
+        if state.stateDir != nil || Environment.current["CLAUDINE_STATE_DIR"]?.isEmpty == false {
+            arguments += ["--state-dir", try state.paths().directory]
+        }
+        if let directory = try configuration.environment["CLAUDINE_CONFIG_DIR"], !directory.isEmpty {
+            arguments += ["--config", URL(fileURLWithPath: directory).path]
+        }
+        return ServerEntry(command: try ProgramLocation.own(), arguments: arguments + ["mcp"] + serverOptions)
+    }
+
+    /// The files are for everybody's eyes, some of them under version control.
+    private func checkNoSecret() throws {
+        let values = Self.credentials.compactMap { Environment.current[$0] }.filter { $0.count >= 8 } + ["sk-ant-"]
+        guard serverOptions.contains(where: { word in values.contains { word.contains($0) } }) else { return }
+        throw Failure(
+            "usage", "An option has a key in it, which is not to stand in a client's file.",
+            hint: "config.toml says where the key is: [gateway] credential", exitCode: ExitCodes.usage)
+    }
+
+    static let credentials = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"]
+}
