@@ -177,15 +177,17 @@ def variants(place: Place, world: World) -> list[bytes]:
     if place.toml:
         texts = TABLES
     else:
-        texts = STRICT + (COMMENTED if place.comments else [])
+        texts = COMMENTED + STRICT[-2:] if place.comments else STRICT
     way = place.names(world)
+    if len(way) > 1:
+        texts = [text for text in texts if "@" in text] + texts[:2]
     made = []
     for text in texts:
         if len(way) > 1 and "@" in text:
             inner = text.replace("@", way[-1])
             text = json.dumps({way[0]: {way[1]: "INNER", "/elsewhere": {}}}, indent=2).replace('"INNER"', inner)
         made.append(text.replace("@", way[-1]).encode())
-    return made + [b"\xef\xbb\xbf" + text for text in made[:8]] + [text.replace(b"\n", b"\r\n") for text in made if b"\n" in text]
+    return made + [b"\xef\xbb\xbf" + text for text in made[:4]] + [text.replace(b"\n", b"\r\n") for text in made if b"\n" in text]
 
 
 def put_in_and_out(world: World, place: Place, text: bytes, name: str = "claudine") -> None:
@@ -478,7 +480,7 @@ def asked(world: World) -> None:
 @suite.case("what is shown as a difference is one that patch applies", identities=ONCE)
 def patches(world: World) -> None:
     for place in (CLAUDE, CODEX, VSCODE):
-        for text in variants(place, world):
+        for text in variants(place, world)[::2]:
             if not text or b"\r" in text:
                 continue
             file = world.write(place.file(world), text)
@@ -529,14 +531,23 @@ def command_line(world: World) -> None:
     world.write(world.config / "config.toml", '[gateway]\ncredential = "env:MY_OWN_KEY"\n')
     shown = run(world, CODEX, "install", "--print")
     expect("MY_OWN_KEY" in tomllib.loads(shown.text)["mcp_servers"]["claudine"]["env_vars"], str(shown))
-    odd = ["", "a b", "\"'\\", "é🎉", "\t", "-x", "--", "$1"]
+    odd = [str(world.workspace / name) for name in ("a b", "\"'\\", "é🎉", "-x", "$1", "${HOME}", "$HOME")]
+    for path in odd:
+        Path(path).mkdir()
+        world.own(Path(path))
     for place in (CLAUDE, CODEX, VSCODE):
-        run(world, place, "install", "--yes", "--", *odd)
-        expect(place.servers(world, place.file(world).read_bytes())["claudine"]["args"][-len(odd) - 1:] == ["mcp", *odd], f"{place}: {place.file(world).read_text()}")
-    for place, word in ((CLAUDE, "${HOME}"), (VSCODE, "a${input:x}"), (PLACES[9], "$HOME"), (PLACES[9], "${HOME}")):
-        result = run(world, place, "install", "--yes", "--", word, code=1)
+        options = [word for path in (odd if place is CODEX else odd[:5]) for word in ("--root", path)]
+        run(world, place, "install", "--yes", "--", *options, "--client", "x")
+        args = place.servers(world, place.file(world).read_bytes())["claudine"]["args"]
+        expect(args[4:] == ["mcp", *options, "--client", "x"], f"{place}: {args}")
+    for place, word in ((CLAUDE, odd[5]), (VSCODE, odd[5]), (PLACES[9], odd[5]), (PLACES[9], odd[6])):
+        result = run(world, place, "install", "--yes", "--", "--root", word, code=1)
         expect("[mcp.unsupported]" in result.errors and word in result.errors, str(result))
-    run(world, CODEX, "install", "--yes", "--", "${HOME}")
+    for options in (["--nonsense"], ["install"], ["--root", "."], ["--root", "/no/such/dir"], ["--max-running", "0"], ["--max-policy", "no/such.toml"]):
+        result = run(world, CLAUDE, "install", "--yes", "--", *options, code=64)
+        expect("[usage]" in result.errors or "[refused.workspace]" in result.errors, str(result))
+    result = run(world, CLAUDE, "install", "--yes", "--", "--max-policy", "nosuch", code=78)
+    expect("[refused.config]" in result.errors, str(result))
     for name in ("", "a b", "a.b", "a/b", "é", "x" * 33):
         expect(world.claudine("mcp", "install", "--client", "claude", "--yes", "--name", name).code == 64, f"the name {name!r}")
     for bad in (["--client", "emacs"], ["--scope", "world"], ["extra"]):
@@ -548,6 +559,52 @@ def command_line(world: World) -> None:
     expect(plain.json()["mcpServers"]["claudine"]["args"] == ["mcp"], str(plain))
     relative = world.claudine("--state-dir", "here", "mcp", "install", "--client", "cursor", "--print").json()
     expect(relative["mcpServers"]["claudine"]["args"][:2] == ["--state-dir", str(world.workspace / "here")], f"{relative}")
+
+
+@suite.case("check is a client of the server in every version, and looks who else is")
+def check(world: World) -> str:
+    (world.home / ".codex").mkdir()
+    world.own(world.home / ".codex")
+    (world.home / ".gemini").mkdir()
+    world.own(world.home / ".gemini")
+    run(world, CODEX)
+    world.write(CLAUDE.file(world), json.dumps({"mcpServers": {"claudine": {"command": "/bin/true"}}}))
+    before = {path: content for path, content in everything(world).items() if not path.startswith(str(world.state))}
+    result = world.claudine("mcp", "check", "--json")
+    expect(result.code == 0 and result.stderr == b"", str(result))
+    answer = result.json()
+    expect(answer["working"] is True and answer["server"] == str(world.binaries.claudine), f"{answer}")
+    versions = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]
+    expect([row["version"] for row in answer["protocol"]] == versions, f"{answer}")
+    for row in answer["protocol"]:
+        expect(row["tools"] >= 9 and row["firstAnswerMs"] > 0 and set(row["calls"]) == {"PolicyInfo", "TaskStatus"}, f"{row}")
+        expect("problem" not in row, f"{row}")
+    first = min(row["firstAnswerMs"] for row in answer["protocol"])
+    states = {row["client"]: row["state"] for row in answer["clients"]}
+    expect(states == {"claude": "other", "codex": "ok", "gemini": "absent"}, f"{states}")
+    after = {path: content for path, content in everything(world).items() if not path.startswith(str(world.state))}
+    expect(before == after, "a check changes nothing")
+    text = world.claudine("mcp", "check")
+    expect(text.code == 0 and all(version in text.text for version in versions) and "claudine mcp install --client gemini" in text.text, str(text))
+    # What cannot work is said, and by the exit code, too.
+    world.write(CLAUDE.file(world), json.dumps({"mcpServers": {"claudine": {"command": "/no/such/program"}}}))
+    result = world.claudine("mcp", "check")
+    expect(result.code == 1 and "/no/such/program, which cannot be run" in result.text, str(result))
+    world.write(CLAUDE.file(world), "{")
+    answer = world.claudine("mcp", "check", "--json")
+    expect(answer.code == 1 and {row["client"]: row["state"] for row in answer.json()["clients"]}["claude"] == "unreadable", str(answer))
+    CLAUDE.file(world).unlink()
+    # A server that does not start.
+    world.write(world.config / "config.toml", "[queue]\nnonsense = 1\n")
+    result = world.claudine("mcp", "check", "--json")
+    expect(result.code == 78, str(result))
+    (world.config / "config.toml").unlink()
+    world.state.chmod(0o777)
+    result = world.claudine("mcp", "check", "--json")
+    answer = result.json()
+    expect(result.code == 1 and answer["working"] is False and all("problem" in row for row in answer["protocol"]), str(result))
+    world.state.chmod(0o700)
+    return f"first answer after {first} ms"
 
 
 @suite.case("Claude Code reads what was written", identities=[IDENTITIES[0]])

@@ -40,6 +40,7 @@ SUITES = [
     Entry("races"),
     Entry("ten"),
     Entry("configuration"),
+    Entry("mcp_setup"),
     Entry("powerloss"),
     Entry("policies"),
     Entry("hostile"),

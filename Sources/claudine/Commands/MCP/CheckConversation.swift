@@ -21,11 +21,13 @@ final class CheckConversation {
     /// Until an answer has to be there; it takes a thousandth of that.
     private static let patience = Duration.seconds(20)
 
-    init(_ server: ServerEntry) throws(Problem) {
+    /// - Parameter isHeard: whether what it has to say to people is let through.
+    init(_ server: ServerEntry, isHeard: Bool) throws(Problem) {
         process.executableURL = URL(fileURLWithPath: server.command)
         process.arguments = server.arguments
         process.standardInput = input
         process.standardOutput = output
+        if !isHeard { process.standardError = FileHandle.nullDevice }
         do {
             try process.run()
         } catch {

@@ -15,16 +15,36 @@ struct ServerOptions: ParsableArguments {
     var serverOptions: [String] = []
 
     /// This very program. Directories that were chosen here are part of it: a client that is started elsewhere has another environment.
+    ///
+    /// - Throws: also what would keep the server from starting, as far as its options are the reason.
     func entry() throws -> ServerEntry {
         try checkNoSecret()
-        var arguments: [String] = []
+        var places: [String] = []
         if state.stateDir != nil || Environment.current["CLAUDINE_STATE_DIR"]?.isEmpty == false {
-            arguments += ["--state-dir", try state.paths().directory]
+            places += ["--state-dir", try state.paths().directory]
         }
         if let directory = try configuration.environment["CLAUDINE_CONFIG_DIR"], !directory.isEmpty {
-            arguments += ["--config", URL(fileURLWithPath: directory).path]
+            places += ["--config", URL(fileURLWithPath: directory).path]
         }
-        return ServerEntry(command: try ProgramLocation.own(), arguments: arguments + ["mcp"] + serverOptions)
+        try check(places)
+        return ServerEntry(command: try ProgramLocation.own(), arguments: places + ["mcp"] + serverOptions)
+    }
+
+    private func check(_ places: [String]) throws {
+        let server: ServeMCP
+        do {
+            server = try ServeMCP.parse(places + serverOptions)
+        } catch {
+            throw Failure.usage("Behind --: \(ServeMCP.message(for: error))", usage: "options of claudine mcp serve")
+        }
+        for path in server.root + [server.state.stateDir, server.configuration.config].compactMap(\.self) {
+            guard path.hasPrefix("/") else {
+                throw Failure.usage(
+                    "Behind --: '\(path)' has to be an absolute path, for a client starts the server elsewhere.",
+                    usage: "claudine mcp install -- --root \"$PWD\"")
+            }
+        }
+        _ = try server.delegation()
     }
 
     /// The files are for everybody's eyes, some of them under version control.

@@ -5,6 +5,6 @@ struct MCPCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mcp",
         abstract: "Let an agent delegate tasks: the MCP server.",
-        subcommands: [ServeMCP.self, MCPReference.self],
+        subcommands: [ServeMCP.self, InstallMCP.self, UninstallMCP.self, CheckMCP.self, MCPReference.self],
         defaultSubcommand: ServeMCP.self)
 }
