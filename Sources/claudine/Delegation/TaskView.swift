@@ -92,12 +92,13 @@ enum TaskView {
     /// Of a task among others: the rest is as in a result.
     static let summarySchema = object([("taskId", text), ("state", text), ("title", text)], required: always)
 
-    /// The same of a new task.
+    /// The same of a new task. Required is only what a result has, too: where the client follows the task by itself, that is what the
+    /// call comes to, and it has to fit the schema of the tool that was called.
     static let handleSchema = object(
         [
             ("taskId", text), ("state", text), ("title", text), ("limits", record), ("deduplicated", flag),
             ("resources", record), ("pollAfterMs", number),
-        ], required: always + ["deduplicated", "resources"])
+        ], required: always)
 
     static let resultSchema = object(
         summaryMembers + [
