@@ -49,6 +49,7 @@ SUITES = [
     Entry("workflows"),
     Entry("chaos"),
     Entry("delegation"),
+    Entry("mcp_clients"),
     Entry("doctor"),
     Entry("faults"),
     Entry("e2e_claude", ("--short",)),
