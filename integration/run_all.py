@@ -35,6 +35,7 @@ SUITES = [
     Entry("queued"),
     Entry("daemon"),
     Entry("badinput"),
+    Entry("mcp_protocol"),
     Entry("database"),
     Entry("damage"),
     Entry("races"),
