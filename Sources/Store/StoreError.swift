@@ -77,7 +77,8 @@ extension StoreError {
             self.init(
                 .full, "No space is left for the database \(path).",
                 hint: "Free some space, or choose another state directory with --state-dir.")
-        case .SQLITE_BUSY, .SQLITE_LOCKED:
+        // PROTOCOL: somebody lets nobody even begin to read (https://www.sqlite.org/rescode.html#protocol).
+        case .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_PROTOCOL:
             self.init(
                 .busy, "The database \(path) was locked by another process for more than \(Store.busySeconds) s.",
                 hint: "Try again; if it stays so, see which process holds it with `fuser -v \(path)`.")

@@ -90,7 +90,10 @@ package struct ForegroundRun: Sendable {
             hint = refusal.hint
             _ = try store.refuse(queued: id, refusal.reason)
         }
-        return Result(record: try existing(id), hint: hint)
+        // It has ended as it has, whether the database answers just now or not.
+        var ledger = Ledger(store, wish: wish, tell: observer.onNotice)
+        let record = try await ledger.insist { _ throws(StoreError) in try existing(id) }
+        return Result(record: record, hint: hint)
     }
 
     private enum Turn {
