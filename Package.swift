@@ -118,7 +118,7 @@ let package = Package(
         .executableTarget(
             name: "claudine",
             dependencies: [
-                "MCP", "MCPClients", "Supervision", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents",
+                "MCP", "MCPClients", "MCPHTTP", "Supervision", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents",
                 "Gateway",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),

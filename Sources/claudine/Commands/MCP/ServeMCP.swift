@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MCP
+import MCPHTTP
 import Policy
 import Store
 import Supervision
@@ -9,7 +10,7 @@ import Supervision
 struct ServeMCP: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serve an MCP client on standard input and output.",
+        abstract: "Serve an MCP client on standard input and output, or several over HTTP.",
         discussion: """
             Delegated tasks wait in the queue and are run by the daemon, which is started where there is none: they go on when this \
             process ends. A client can only narrow what the options here allow. Words for people go to standard error.
@@ -37,6 +38,23 @@ struct ServeMCP: AsyncParsableCommand {
             "Whose tasks these are: a client sees only those that were delegated under its name.", valueName: "name"))
     var client = "mcp"
 
+    @Option(
+        help: ArgumentHelp(
+            "Serve over HTTP at this address of loopback instead; port 0 is any that is free.", valueName: "[host:]port"
+        ))
+    var http: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The file with the token that HTTP clients have to send; it is made when there is none (default: mcp-token in the state directory).",
+            valueName: "file"))
+    var tokenFile: String?
+
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("A web page's origin that may use HTTP (repeatable; default: none).", valueName: "origin"))
+    var origin: [String] = []
+
     @Flag(help: "Offer completion of arguments; some clients then show no tools.")
     var completions = false
 
@@ -46,6 +64,12 @@ struct ServeMCP: AsyncParsableCommand {
     func validate() throws {
         guard (1...256).contains(maxRunning) else {
             throw ValidationError("--max-running \(maxRunning): it is a whole number from 1 to 256")
+        }
+        if let http, ListenAddress(http)?.isLoopback != true {
+            throw ValidationError("--http \(http): it is a port, or an address of loopback and a port")
+        }
+        guard http != nil || (tokenFile == nil && origin.isEmpty) else {
+            throw ValidationError("--token-file and --origin are for --http")
         }
         guard (1...64).contains(client.utf8.count), client.utf8.allSatisfy(Self.isPlain) else {
             throw ValidationError("--client has 1 to 64 of letters, digits, . _ - :")
@@ -63,9 +87,28 @@ struct ServeMCP: AsyncParsableCommand {
 
     func run() async throws {
         let delegation = try delegation()
+        if let http, let address = ListenAddress(http) { return try await serve(delegation, at: address) }
         let transport = try StdioTransport.takingStandardStreams(
             server: delegation.server(completes: completions), principal: client)
         try await transport.run()
+    }
+
+    private func serve(_ delegation: Delegation, at address: ListenAddress) async throws {
+        let paths = delegation.places.paths
+        if tokenFile == nil { _ = try delegation.store() }
+        let file = TokenFile(tokenFile ?? "\(paths.directory)/mcp-token")
+        do {
+            let transport = try HTTPTransport(
+                server: delegation.server(completes: completions), address: address, token: try file.token(),
+                origins: origin)
+            try await transport.run { url in
+                StandardError.say("serving \(url); clients send the token in \(file.path): Authorization: Bearer TOKEN")
+            }
+        } catch let error as TokenFile.Unusable {
+            throw Failure("mcp.token", error.description, exitCode: ExitCodes.configuration)
+        } catch let error as HTTPTransport.Unavailable {
+            throw Failure("mcp.address", error.description, hint: "choose another port", exitCode: ExitCodes.no)
+        }
     }
 
     func delegation() throws -> Delegation {
