@@ -64,7 +64,8 @@ let package = Package(
         ),
         // Not part of the product either: what the protocol's tests and its official conformance suite talk to.
         .executableTarget(
-            name: "mcp-fixture", dependencies: ["MCP"], path: "integration/mcp/fixture", swiftSettings: strict),
+            name: "mcp-fixture", dependencies: ["MCP", "MCPHTTP"], path: "integration/mcp/fixture",
+            swiftSettings: strict),
         .target(name: "Toml", swiftSettings: strict),
         .target(name: "Digests", swiftSettings: strict),
         .target(

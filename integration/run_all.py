@@ -52,6 +52,7 @@ SUITES = [
     Entry("delegation"),
     Entry("mcp_clients"),
     Entry("doctor"),
+    Entry("mcp_http"),
     Entry("faults"),
     Entry("e2e_claude", ("--short",)),
     Entry("orphans", alone=True),

@@ -26,7 +26,7 @@ extension Endpoint {
 
     /// A session that could not begin never was: its name is told with the success alone.
     private func initialize(_ id: RequestID, _ message: Message) -> Reply {
-        let session = Session(server: server, principal: gate.token.principal)
+        let session = Session(server: server, principal: gate.principal)
         let exchange = session.receive(id, message)
         let sessions = sessions
         let stream = EventStream(exchange: exchange, patience: timing.head, keepAlive: timing.keepAlive) { error in

@@ -14,21 +14,18 @@ extension Endpoint {
         }
         do throws(ResponseError) {
             try RoutingHeaders(fields: headers).check(method, params)
-            guard params.hasEnvelope else { throw Self.noEnvelope }
         } catch {
             return .response(.refusal(.badRequest, id, error))
         }
         let exchange = Exchange(limits: server.limits)
-        let connection = Connection(server: server, principal: gate.token.principal, channel: exchange)
+        let connection = Connection(
+            server: server, principal: gate.principal, channel: exchange, isModernOnly: true)
         connection.receive(message)
         let stream = EventStream(exchange: exchange, patience: timing.patience, keepAlive: timing.keepAlive) {
             ($0?.code.status ?? .ok, [:])
         }
         return .stream(stream, over: connection.close)
     }
-
-    private static let noEnvelope = ResponseError.invalidParams(
-        "'_meta[\"\(MetaKey.version)\"]' is missing.", data: .members(["missing": .string(MetaKey.version)]))
 }
 
 extension JSON {

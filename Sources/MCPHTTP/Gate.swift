@@ -9,7 +9,10 @@ struct Gate: Sendable {
     let hosts: Set<String>
     /// Origins of pages that may talk to us, besides those that we would have served ourselves.
     let origins: Set<String>
-    let token: BearerToken
+    /// Nil lets in whoever gets this far.
+    let token: BearerToken?
+
+    var principal: String { token?.principal ?? "http:anybody" }
 
     /// - Parameter port: where the request came in.
     /// - Returns: nil for whoever may come in.
@@ -24,11 +27,12 @@ struct Gate: Sendable {
         guard head.path?.split(separator: "?", omittingEmptySubsequences: false).first.map(String.init) == path else {
             return .refusal(.notFound, "There is nothing here but \(path).")
         }
+        guard let token else { return nil }
         let shown = head.headerFields[values: .authorization]
         guard !shown.isEmpty else {
             return .refusal(.unauthorized, "A bearer token is needed.", [.wwwAuthenticate: #"Bearer realm="mcp""#])
         }
-        guard shown.count == 1, isToken(shown[0]) else {
+        guard shown.count == 1, Self.isToken(shown[0], token) else {
             return .refusal(
                 .unauthorized, "This is not the bearer token of this server.",
                 [.wwwAuthenticate: #"Bearer realm="mcp", error="invalid_token""#])
@@ -42,7 +46,7 @@ struct Gate: Sendable {
         return hosts.contains { origin == "http://\($0):\(port)" }
     }
 
-    private func isToken(_ credentials: String) -> Bool {
+    private static func isToken(_ credentials: String, _ token: BearerToken) -> Bool {
         let parts = credentials.split(separator: " ", maxSplits: 1)
         return parts.count == 2 && parts[0].lowercased() == "bearer" && token.isEqual(to: parts[1])
     }

@@ -7,14 +7,14 @@ import NIOPosix
 
 /// A server over Streamable HTTP, for clients of both eras at one path (2026-07-28 and 2025-11-25, "Streamable HTTP").
 ///
-/// It listens to this machine alone unless told otherwise, lets in who has the token, and knows no other way in.
+/// It listens to this machine alone unless told otherwise, and lets in who shows the token.
 public struct HTTPTransport: Sendable {
     /// The path of the endpoint.
     public static let path = "/mcp"
 
     private let server: MCP.Server
     private let address: ListenAddress
-    private let token: BearerToken
+    private let token: BearerToken?
     private let hosts: [String]
     private let origins: [String]
     private let timing: Timing
@@ -41,12 +41,13 @@ public struct HTTPTransport: Sendable {
     }
 
     /// - Parameters:
+    ///   - token: what a client has to show; nil lets in every program and every user of this machine, which is for tests.
     ///   - hosts: names by which clients may know it, besides those of loopback and the address itself; without a port.
     ///   - origins: of web pages that may use it, as a browser sends them.
     ///   - isPublic: whether it may be reached from other machines. The protocol is not encrypted.
     /// - Throws: for an address of other than loopback that is not `isPublic`.
     public init(
-        server: MCP.Server, address: ListenAddress, token: BearerToken, hosts: [String] = [], origins: [String] = [],
+        server: MCP.Server, address: ListenAddress, token: BearerToken?, hosts: [String] = [], origins: [String] = [],
         isPublic: Bool = false, timing: Timing = Timing()
     ) throws(Unavailable) {
         guard isPublic || address.isLoopback else {
@@ -66,8 +67,9 @@ public struct HTTPTransport: Sendable {
     /// Serves until its task is cancelled; what is being answered then has a second to end.
     ///
     /// - Parameter onListening: is told the URL of the endpoint once it is there.
-    /// - Throws: `Unavailable`.
-    public func run(onListening: @escaping @Sendable (_ url: String) async -> Void = { _ in }) async throws {
+    public func run(
+        onListening: @escaping @Sendable (_ url: String) async -> Void = { _ in }
+    ) async throws(Unavailable) {
         let sessions = Sessions(validity: timing.session)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { group.shutdownGracefully { _ in } }
@@ -107,11 +109,11 @@ public struct HTTPTransport: Sendable {
                     serving.cancel()
                 }
             }
-        } catch  where Task.isCancelled {
-            // It was not even listening yet.
-        } catch let error as IOError {
-            throw Unavailable(
-                description: "\(address) cannot be listened to: \(String(cString: strerror(error.errnoCode))).")
+        } catch {
+            // Perhaps it was not even listening yet.
+            if Task.isCancelled { return }
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw Unavailable(description: "\(address) cannot be listened to: \(reason).")
         }
     }
 

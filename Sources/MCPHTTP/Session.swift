@@ -57,7 +57,7 @@ final class Session: Sendable {
 }
 
 /// Keeps what belongs to no request for as long as nobody reads it, but not much of it.
-private final class Mailbox: MCP.Channel {
+final class Mailbox: MCP.Channel {
     private struct State {
         var reader: Exchange?
         var kept: [Message] = []
