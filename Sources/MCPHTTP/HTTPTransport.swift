@@ -72,7 +72,10 @@ public struct HTTPTransport: Sendable {
     ) async throws(Unavailable) {
         let sessions = Sessions(validity: timing.session)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        defer { group.shutdownGracefully { _ in } }
+        defer {
+            sessions.endAll()
+            group.shutdownGracefully { _ in }
+        }
         let endpoint = Endpoint(server: server, gate: gate, sessions: sessions, timing: timing)
         let http = HTTP1Channel(
             responder: { request, writer, channel in
