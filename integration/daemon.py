@@ -371,9 +371,6 @@ def waited_for(world: World) -> None:
     queued = detach(world, "/bin/true")
     codes = {runs: 125, queued: 0, again: 0}
     waiters = {task: world.start("wait", "-q", task) for task in codes}
-    # Those of the foreground, too, which only wait for what a daemon is to run.
-    after = world.begin("/bin/true", options=("--after", queued))
-    wait_until("the run that waits", SOON, lambda: rows(world, "SELECT 1 FROM task WHERE state = 'blocked'"))
     for waiter in waiters.values():
         wait_until("it to wait", SOON, lambda waiter=waiter: waiter.process and waiter.process.state == "S")
     time.sleep(0.5)
@@ -382,10 +379,17 @@ def waited_for(world: World) -> None:
     for task, code in codes.items():
         result = waiters[task].wait(40)
         expect(result.code == code, f"{state_of(world, task)}: {result}")
-    expect(after.wait(40).code == 0, "the run that waited")
     expect(daemon(world), "there is no next one")
     ended(world, runs, "lost", "lost.supervisor")
     expect(ended(world, again, "succeeded")["attempts"] == 2, "it was not tried again")
+    # So does a run in the foreground that waits for what only a daemon can run.
+    blocker = begun(world, "/bin/sleep", "300")
+    begun(world, "/bin/sleep", "300")
+    after = world.begin("/bin/true", options=("--after", detach(world, "/bin/true"), "--after-any", blocker))
+    wait_until("the run that waits", SOON, lambda: rows(world, "SELECT 1 FROM task WHERE state = 'blocked'"))
+    kill(daemon(world))
+    result = after.wait(40)
+    expect(result.code == 0, str(result))
     ended_once(world)
 
 

@@ -542,6 +542,9 @@ def retried_input(world: World) -> None:
     kept = again(first, cwd=world.home)
     expect(printed(kept) == old, "the retry's")
     expect(printed(again(kept)) == old, "the retry's retry's")
+    plain = detach(world, "/bin/cat")
+    expect(printed(plain) == b"" and printed(again(plain, fed=b"not wanted")) == b"", "one without any")
+    expect(printed(again(plain, "--stdin", "new", cwd=world.workspace)) == new, "of one that had none")
     given = again(first, "--stdin", "new", cwd=world.workspace)
     expect(printed(given) == new, "of another file")
     (world.workspace / "new").unlink()
@@ -552,8 +555,6 @@ def retried_input(world: World) -> None:
     front = world.run("/bin/cat", options=("--stdin", "old", "--json"), cwd=world.workspace).json()["taskId"]
     world.write(path, b"changed")
     expect(printed(again(front, cwd=world.home)) == b"changed", "the file as it is now")
-    plain = detach(world, "/bin/cat")
-    expect(printed(plain) == b"" and printed(again(plain, fed=b"not wanted")) == b"", "one without any")
 
 
 SECRET = "s3cr3t-zq7-value"

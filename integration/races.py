@@ -98,6 +98,20 @@ def cancel_before_started(world: World) -> None:
     ended_once(world, task)
 
 
+@suite.case("R10: a second cancel adds nothing, and one with --force only its force, once")
+def cancelled_again(world: World) -> None:
+    run, _ = halted(world, "after_running")
+    task = str(world.tasks()[0]["taskId"])
+    for force in ((), (), ("--force",), ("--force",), ()):
+        result = world.claudine("cancel", *force, task)
+        expect(result.code == 0, str(result))
+    asked = [event["data"]["force"] for event in world.events(task) if event["kind"] == "task.stopRequested"]
+    expect(asked == [False, True], f"{asked}")
+    result = goes_on(run)
+    expect(result.code == 143 and world.record(task)["state"] == "cancelled", str(result))
+    ended_once(world, task)
+
+
 # MARK: the shepherd dies
 
 
