@@ -89,7 +89,7 @@ extension Store {
     ///
     /// - Parameter others: instances whose rows went with the tasks that they ran; their files are still there.
     package func forgetDeadInstances(and others: Set<InstanceID> = []) throws(StoreError) -> Int {
-        let named = try JSONText.encode(others.map(\.text).sorted())
+        let named = try JSONText.encode(others.union(leftFiles()).map(\.text).sorted())
         let idle = try read { db in
             try String.fetchAll(
                 db,
@@ -110,6 +110,24 @@ extension Store {
             unlink(paths.instanceBell(id))
         }
         return dead.count
+    }
+
+    /// Instances by their lock files, which stay behind when one is killed before its first row; none that is being made now.
+    private func leftFiles() -> [InstanceID] {
+        guard let directory = opendir(paths.instances) else { return [] }
+        defer { closedir(directory) }
+        var found: [InstanceID] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name.hasPrefix("inst_"), name.hasSuffix(".lock") else { continue }
+            let id = InstanceID(text: String(name.dropLast(".lock".count)))
+            var status = stat()
+            guard stat(paths.instanceLock(id), &status) == 0, time(nil) - status.st_mtim.tv_sec > 60 else { continue }
+            found.append(id)
+        }
+        return found
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 @testable import Store
@@ -34,6 +35,23 @@ struct InstanceTests {
         #expect(try store.instances().map(\.id) == [daemon])
         #expect(try store.forgetDeadInstances() == 1)
         #expect(try store.instances().isEmpty)
+    }
+
+    @Test func whatAProcessLeavesThatWasKilledBeforeItsFirstRowGoesAfterAMinute() throws {
+        let fixture = try Fixture()
+        let store = try fixture.open()
+        let living = try store.registerInstance()
+        let files = ["inst_left.lock", "inst_left.bell", "inst_young.lock", "stranger"].map {
+            "\(fixture.paths.instances)/\($0)"
+        }
+        for file in files { close(open(file, O_CREAT | O_WRONLY, 0o600)) }
+        let old = timeval(tv_sec: time(nil) - 61, tv_usec: 0)
+        for file in [files[0], files[3], fixture.paths.instanceLock(living.identity.id)] {
+            #expect(utimes(file, [old, old]) == 0)
+        }
+        #expect(try store.forgetDeadInstances() == 1)
+        #expect(files.map { access($0, F_OK) == 0 } == [false, false, true, true])
+        #expect(try store.isAlive(living.identity.id))
     }
 
     private func register(_ store: Store, _ body: (borrowing Instance) throws -> Void) throws -> InstanceID {
