@@ -58,7 +58,7 @@ class Ending:
 class Scene:
     """Use as a context manager: the API ends with it."""
 
-    def __init__(self, world: World, *turns: Turn) -> None:
+    def __init__(self, world: World, *turns: Turn, find: dict[str, str] | None = None) -> None:
         binary = claude()
         if isinstance(binary, str):
             raise Skip(f"the real Claude Code is not here: {binary}")
@@ -66,7 +66,7 @@ class Scene:
         # Not in the world: what the API saw is no business of the user whose agent is tested.
         self._record = tempfile.NamedTemporaryFile(prefix="claudine-api-", suffix=".jsonl")
         self.server = messages_api.serve(
-            {"turns": list(turns), "require_key": KEY}, Path(self._record.name), {"WORKSPACE": str(world.workspace)}
+            {"turns": list(turns), "require_key": KEY, "find": find or {}}, Path(self._record.name), {"WORKSPACE": str(world.workspace)}
         )
         folder = world.base / "bin"
         folder.mkdir(mode=0o755, exist_ok=True)

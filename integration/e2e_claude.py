@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The real Claude Code, unmodified, through `claudine run --policy strict`, against a scripted Messages API."""
+"""The real Claude Code, unmodified, through `claudine run --policy strict` and as a client of `claudine mcp`, against a scripted Messages API."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from claude_client import Delegating, delegation
 from claude_scene import KEY, Ending, Scene, bash, claude, files_with, tool
 from harness import Running, Skip, Suite, World, descendants, expect, wait_until
+from harness.detached import rows
+from harness.mcp import NEWEST, VERSION_KEY
+from harness.processes import arguments, pids
 
 suite = Suite("e2e-claude", __doc__ or "")
 
@@ -308,6 +312,99 @@ def killed(world: World) -> None:
         running.popen.wait()
         wait_until("everything gone", 15, lambda: not world.marked())
         expect(len(scene.requests) == 1, f"{len(scene.requests)} requests")
+
+
+# MARK: as a client of ours
+
+
+@essential("as a client it delegates to a second one in the cage, and its model reads the answer")
+def delegates(world: World) -> str:
+    outer = [
+        delegation("DelegateTask", prompt="Make a file."), delegation("WaitTask", taskIds=["${TASK}"], timeoutSeconds=50),
+        delegation("TaskResult", taskId="${TASK}"), {"text": "Handed on."},
+    ]
+    inner = [bash("echo inside > made.txt; cat /proc/1/comm"), {"text": "The word is pelican."}]
+    with Delegating(world, outer, inner) as scene:
+        result = scene.begin("Have a file made.", "DelegateTask", "WaitTask", "TaskResult").wait(120)
+        expect(result.code == 0 and b"Handed on." in result.stdout.splitlines()[-1], str(result))
+        record = world.record()
+        expect((record["state"], record["client"], record["agent"]) == ("succeeded", "mcp", "claude"), f"{record}")
+        expect((record["policy"]["name"], record["policy"]["containment"]) == ("strict", "kernel"), f"{record['policy']}")
+        expect(record["receipt"]["noNewPrivs"] and record["result"]["text"] == "The word is pelican.", f"{record}")
+        expect((world.workspace / "made.txt").read_text() == "inside\n", "the second one did not do its work")
+        told = scene.outer.tool_results()
+        expect(len(told) == 3 and not any(one.get("is_error") for one in told), f"{told}")
+        expect("The word is pelican." in json.dumps(told[2]), f"the answer did not reach the model: {told[2]}")
+        expect_caged(scene)
+        methods = expect_protocol(scene)
+        uses = rows(world, "SELECT tool, decision, tool_use FROM audit ORDER BY seq")
+        expect([tuple(use) for use in uses] == [("DelegateTask", "accepted", "toolu_00_00")], f"{uses}")
+        expect_quiet(world)
+        return ", ".join(methods)
+
+
+def expect_caged(scene: Delegating) -> None:
+    """The second one had the key from the gateway only, and was alone."""
+    expect(dict(scene.inner.requests[0]["headers"]).get("x-api-key") == KEY, "the gateway did not add the key")
+    seen = json.dumps(scene.inner.tool_results())
+    expect("systemd" not in seen and "claudine" in seen, f"the first process in the cage: {seen}")
+    inside = json.dumps([request["body"] for request in scene.inner.requests])
+    expect(KEY not in inside and scene.outer.url not in inside, "the key, or where the other one asks, is inside")
+
+
+def expect_protocol(scene: Delegating) -> list[str]:
+    """Every request was made at the newest version, and answered once; the methods, each once, in order."""
+    sent, answers = scene.sent(), scene.sent("server")
+    requests = [message for message in sent if "method" in message and "id" in message]
+    expect(requests[0]["method"] == "server/discover", f"it began with {requests[0]}")
+    for request in requests:
+        expect(request["params"]["_meta"][VERSION_KEY] == NEWEST, f"{request}")
+        found = [answer for answer in answers if answer.get("id") == request["id"]]
+        expect(len(found) == 1 and "result" in found[0], f"{request}: {found}")
+    return list(dict.fromkeys(request["method"] for request in requests))
+
+
+def expect_quiet(world: World) -> None:
+    """Of all that was begun the daemon is left, and nothing below it."""
+    wait_until("the servers gone", 10, lambda: not processes_with(world, b"mcp"))
+    expect(len(world.daemons()) == 1, f"{world.daemons()}")
+    wait_until("nothing below the daemon", 10, lambda: not descendants(world.daemons()[0].pid))
+
+
+def processes_with(world: World, word: bytes) -> list[int]:
+    """Processes of this world with a word among their arguments."""
+    base = os.fsencode(world.base)
+    lines = {pid: arguments(pid) for pid in pids()}
+    return [pid for pid, words in lines.items() if word in words and any(base in one for one in words)]
+
+
+@suite.case("as a client it ends without waiting, and what it delegated goes on")
+def delegates_and_leaves(world: World) -> None:
+    inner = [bash("until [ -e go ]; do sleep 0.05; done; echo done > made.txt"), {"text": "Made."}]
+    with Delegating(world, [delegation("DelegateTask", prompt="Make a file."), {"text": "Left."}], inner) as scene:
+        result = scene.begin("Have a file made.", "DelegateTask").wait(120)
+        expect(result.code == 0, str(result))
+        wait_until("the client's server gone", 10, lambda: not processes_with(world, b"mcp"))
+        expect(world.record()["state"] not in ("succeeded", "failed", "lost", "cancelled"), f"{world.record()}")
+        world.write(world.workspace / "go", "")
+        ended = world.claudine("wait", str(world.record()["taskId"]), timeout=120)
+        expect(ended.code == 0 and world.record()["result"]["text"] == "Made.", f"{ended} {world.record()}")
+        expect_quiet(world)
+
+
+@suite.case("as a client its model is told what it may not have, and nothing is begun")
+def delegates_too_much(world: World) -> None:
+    turns = [
+        delegation("DelegateTask", prompt="Roam.", policy="permissive"), delegation("DelegateTask", prompt="Roam.", workspace="/etc"),
+        {"text": "A pity."},
+    ]
+    with Delegating(world, turns, [{"text": "never"}]) as scene:
+        result = scene.begin("Have it roam.", "DelegateTask").wait(120)
+        expect(result.code == 0, str(result))
+        told = scene.outer.tool_results()
+        expect([one.get("is_error") for one in told] == [True, True], f"{told}")
+        expect("refused.ceiling" in json.dumps(told[0]) and "refused.workspace" in json.dumps(told[1]), f"{told}")
+        expect(not scene.inner.requests and not world.tasks(), "something was begun")
 
 
 def main() -> None:

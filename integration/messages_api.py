@@ -14,7 +14,8 @@ client's retries do not eat up the script. A turn:
     ... with "usage": {"input_tokens": ..., ...}       instead of the default counts
     ... with "stop_reason": "...", "model": "..."
 
-Inputs may contain ${NAME}: values given with --set NAME=VALUE. Every request is written to the record as one line
+Inputs may contain ${NAME}: values given with --set NAME=VALUE, and, for what is only known later, those of the scenario's
+"find": {"NAME": "REGULAR EXPRESSION"}, which is the last match in the request that the turn answers. Every request is written to the record as one line
 of JSON: {"n", "time", "method", "path", "headers", "body", "turn"}; nothing is left out, so a key that got
 through is found there.
 """
@@ -24,6 +25,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import re
 import string
 import sys
 import threading
@@ -58,6 +60,7 @@ class Script:
 
     def __init__(self, scenario: dict[str, Any], record: Path, values: dict[str, str]) -> None:
         self.require_key: str | None = scenario.get("require_key")
+        self.find: dict[str, str] = scenario.get("find", {})
         self.turns: list[Turn] = [substituted(turn, values) for turn in scenario["turns"]]
         self.answered: dict[str, int] = {}
         self.count = 0
@@ -70,6 +73,13 @@ class Script:
             if key not in self.answered:
                 self.answered[key] = min(len(self.answered), len(self.turns) - 1)
             return self.answered[key]
+
+    def filled(self, index: int, body: Any) -> Turn:
+        """A turn with what is only known from the request."""
+        if not self.find:
+            return self.turns[index]
+        matches = {name: re.findall(pattern, json.dumps(body)) for name, pattern in self.find.items()}
+        return dict(substituted(self.turns[index], {name: found[-1] for name, found in matches.items() if found}))
 
     def write(self, handler: BaseHTTPRequestHandler, body: Any, turn: int | None) -> None:
         with self.lock:
@@ -197,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
         index = self.script.turn(body)
         self.script.write(self, body, index)
         try:
-            self.play(self.script.turns[index], index, body)
+            self.play(self.script.filled(index, body), index, body)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
