@@ -10,7 +10,7 @@ import Supervision
 struct ServeMCP: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serve an MCP client on standard input and output, or several over HTTP.",
+        abstract: "Serve an MCP client on standard input and output, or several over HTTP or a socket.",
         discussion: """
             Delegated tasks wait in the queue and are run by the daemon, which is started where there is none: they go on when this \
             process ends. A client can only narrow what the options here allow. Words for people go to standard error.
@@ -44,6 +44,9 @@ struct ServeMCP: AsyncParsableCommand {
         ))
     var http: String?
 
+    @Option(help: ArgumentHelp("Serve on a unix socket at this path instead.", valueName: "path"))
+    var socket: String?
+
     @Option(
         help: ArgumentHelp(
             "The file with the token that HTTP clients have to send; it is made when there is none (default: mcp-token in the state directory).",
@@ -68,6 +71,7 @@ struct ServeMCP: AsyncParsableCommand {
         if let http, ListenAddress(http)?.isLoopback != true {
             throw ValidationError("--http \(http): it is a port, or an address of loopback and a port")
         }
+        guard http == nil || socket == nil else { throw ValidationError("--http and --socket exclude each other") }
         guard http != nil || (tokenFile == nil && origin.isEmpty) else {
             throw ValidationError("--token-file and --origin are for --http")
         }
@@ -88,9 +92,21 @@ struct ServeMCP: AsyncParsableCommand {
     func run() async throws {
         let delegation = try delegation()
         if let http, let address = ListenAddress(http) { return try await serve(delegation, at: address) }
+        if let socket { return try await serve(delegation, on: socket) }
         let transport = try StdioTransport.takingStandardStreams(
             server: delegation.server(completes: completions), principal: client)
         try await transport.run()
+    }
+
+    private func serve(_ delegation: Delegation, on socket: String) async throws {
+        do {
+            try await UnixSocketTransport(server: delegation.server(completes: completions), path: socket)
+                .run { StandardError.say("serving \(socket)") }
+        } catch {
+            throw Failure(
+                "mcp.socket", error.description, hint: "choose another path, in a directory of yours alone",
+                exitCode: ExitCodes.no)
+        }
     }
 
     private func serve(_ delegation: Delegation, at address: ListenAddress) async throws {
