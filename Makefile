@@ -72,14 +72,14 @@ peers: build ## the same attacks on other sandboxes; writes docs/hostile.md
 e2e-claude: build ## the real Claude Code against a scripted API
 	$(PYTHON) integration/e2e_claude.py
 
-fuzz: ## fuzz the protocol's decoders (FUZZ_SECONDS=60)
+fuzz: build ## fuzz what decodes bytes from elsewhere (FUZZ_SECONDS=60)
 	$(PYTHON) integration/fuzz.py --seconds $(FUZZ_SECONDS)
 
 format: ## format the Swift sources in place
-	swift format --in-place --parallel --recursive Package.swift Sources Tests integration/fuzz
+	swift format --in-place --parallel --recursive Package.swift Sources Tests integration/fuzz integration/mcp
 
 lint: ## check the formatting and the style of the Swift sources
-	swift format lint --strict --parallel --recursive Package.swift Sources Tests integration/fuzz
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests integration/fuzz integration/mcp
 
 docs: build ## check the documentation: links, paths, and the tables that the program prints
 	$(PYTHON) integration/docs_check.py

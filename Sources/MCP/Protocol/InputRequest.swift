@@ -2,6 +2,7 @@
 public enum InputRequest: Hashable, Sendable {
     /// - Parameter schema: a flat object of strings, numbers, booleans and choices.
     case form(message: String, schema: JSON)
+    /// - Parameter id: by which it was known in 2025-11-25, and in no other version.
     case url(message: String, url: String, id: String)
     /// `params` of `sampling/createMessage`.
     case sampling(JSON)
@@ -23,7 +24,10 @@ public enum InputRequest: Hashable, Sendable {
                 "mode": version >= .november2025 ? "form" : nil, "message": .string(message), "requestedSchema": schema,
             ])
         case .url(let message, let url, let id):
-            ["mode": "url", "message": .string(message), "url": .string(url), "elicitationId": .string(id)]
+            .members([
+                "mode": "url", "message": .string(message), "url": .string(url),
+                "elicitationId": version.isModern ? nil : .string(id),
+            ])
         case .sampling(let params): params
         case .roots: [:]
         }
