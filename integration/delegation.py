@@ -10,8 +10,11 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -662,6 +665,68 @@ def bad_ground(world: World) -> None:
     client = Client(world, [world.binaries.claudine, "mcp", "--root", world.workspace])
     client.close(code=None)
     expect(client.popen.returncode == 78 and b"config.toml" in client.stderr, f"{client.popen.returncode} {client.stderr!r}")
+
+
+def listening(world: World, *options: str) -> str:
+    """A server that does not speak on its standard streams; where it listens."""
+    running = world.start("mcp", "--root", world.workspace, "--max-policy", "strict", *options)
+    assert running.popen.stderr
+    line = running.popen.stderr.readline().decode()
+    expect(line.startswith("claudine: serving "), line)
+    return line.removeprefix("claudine: serving ").split(";")[0].strip()
+
+
+def post(url: str, token: str | None, method: str, **headers: str) -> tuple[int, Frame]:
+    """One request of the newest era: the status, and the body."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": modern()}).encode()
+    told = {
+        "Content-Type": "application/json", "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": method, **headers,
+    }
+    if token is not None:
+        told["Authorization"] = f"Bearer {token}"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, told), timeout=20) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or b"{}")
+
+
+@suite.case("73, 79: over HTTP on loopback, for who has the token of a file that nobody else can read")
+def over_http(world: World) -> None:
+    url = listening(world, "--http", "0")
+    expect(url.startswith("http://127.0.0.1:"), url)
+    file = world.state / "mcp-token"
+    expect(file.stat().st_mode & 0o777 == 0o600, oct(file.stat().st_mode))
+    token = file.read_text().strip()
+    status, answer = post(url, token, "tools/list")
+    expect(status == 200 and [tool["name"] for tool in answer["result"]["tools"]] == TOOLS, f"{status} {answer}")
+    for wrong, headers, code in (
+        (None, {}, 401), ("x" * 64, {}, 401), (token, {"Origin": "http://evil.example"}, 403), (token, {"Origin": "null"}, 403),
+        (token, {"Host": "evil.example"}, 421),
+    ):
+        status, answer = post(url, wrong, "tools/list", **headers)
+        expect(status == code or code == 421 and 400 <= status < 500, f"{headers}: {status} {answer}")
+        expect(token not in json.dumps(answer), "the token is told")
+    arguments = {Path(f"/proc/{pid}/cmdline").read_bytes() for pid in os.listdir("/proc") if pid.isdigit() and Path(f"/proc/{pid}/cmdline").exists()}
+    expect(not any(token.encode() in words for words in arguments), "the token is in somebody's arguments")
+    file.chmod(0o640)
+    done = world.claudine("mcp", "--http", "0", "--root", world.workspace, timeout=20)
+    expect(done.code == 78 and "mcp-token" in done.errors, str(done))
+    for address in ("0.0.0.0:0", "example.org:1", "nonsense"):
+        done = world.claudine("mcp", "--http", address, timeout=20)
+        expect(done.code == 64, f"{address}: {done}")
+
+
+@suite.case("on a unix socket, for this user only")
+def over_socket(world: World) -> None:
+    path = Path(listening(world, "--socket", str(world.base / "run" / "mcp.sock")))
+    expect(path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700, f"{oct(path.stat().st_mode)}")
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(path))
+        peer.sendall(json.dumps({"jsonrpc": "2.0", "id": "a", "method": "server/discover", "params": modern()}).encode() + b"\n")
+        answer = json.loads(peer.makefile().readline())
+    expect(answer["id"] == "a" and "result" in answer, f"{answer}")
 
 
 @suite.case("what is wrong on the command line is said before a client speaks", identities=ONCE)
