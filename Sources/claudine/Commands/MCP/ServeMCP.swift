@@ -93,6 +93,9 @@ struct ServeMCP: AsyncParsableCommand {
         let delegation = try delegation()
         if let http, let address = ListenAddress(http) { return try await serve(delegation, at: address) }
         if let socket { return try await serve(delegation, on: socket) }
+        if isatty(STDIN_FILENO) == 1 {
+            StandardError.say("waiting for an MCP client on standard input; claudine mcp install sets one up")
+        }
         let transport = try StdioTransport.takingStandardStreams(
             server: delegation.server(completes: completions), principal: client)
         try await transport.run()
