@@ -119,8 +119,8 @@ let package = Package(
         .executableTarget(
             name: "claudine",
             dependencies: [
-                "MCP", "MCPClients", "MCPHTTP", "Supervision", "ShepherdProtocol", "Policy", "Store", "OutputLog", "Agents",
-                "Gateway",
+                "MCP", "MCPClients", "MCPHTTP", "Supervision", "ShepherdProtocol", "Policy", "Store", "OutputLog",
+                "Agents", "Gateway",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ],

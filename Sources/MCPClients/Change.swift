@@ -15,6 +15,8 @@ package struct Change: Sendable {
     /// The path that the client reads, and the file that it leads to.
     package let path: String
     package let target: String
+    /// Whether that is another one than it looks.
+    package let isLink: Bool
     /// The difference as `diff -u` has it; empty where there is none.
     package var difference: String {
         let none = "/dev/null"
@@ -29,10 +31,11 @@ package struct Change: Sendable {
     private let after: [UInt8]?
 
     private init(
-        _ client: ClientProgram, _ file: ClientFile, _ after: [UInt8]?, isShared: Bool
+        _ client: ClientProgram, _ file: ClientFile, _ after: [UInt8]?, _ place: ClientProgram.Place
     ) throws(SetupError) {
         self.client = client
-        self.isShared = isShared
+        isShared = place.isShared
+        isLink = file.isLink(below: place.base)
         self.file = file
         self.after = after
         (path, target) = (file.path, file.target)
@@ -45,8 +48,6 @@ package struct Change: Sendable {
         guard kind != .none else { return }
         if let after { try file.replace(with: after, isShared: isShared) } else { try file.remove() }
     }
-
-    package var isLink: Bool { file.isLink }
 
     // MARK: - Planning
 
@@ -64,7 +65,7 @@ package struct Change: Sendable {
                     .unchangeable, "the entry could not be put in safely",
                     hint: "add what --print shows by hand")
             }
-            return try Change(client, file, after, isShared: place.isShared)
+            return try Change(client, file, after, place)
         } catch {
             throw error.inFile(place.file)
         }
@@ -77,8 +78,8 @@ package struct Change: Sendable {
         let configuration = ClientConfiguration(client, place)
         let file = try ClientFile(place.file)
         do throws(SetupError) {
-            guard let bytes = file.bytes else { return try Change(client, file, nil, isShared: place.isShared) }
-            return try Change(client, file, configuration.removing(from: bytes), isShared: place.isShared)
+            guard let bytes = file.bytes else { return try Change(client, file, nil, place) }
+            return try Change(client, file, configuration.removing(from: bytes), place)
         } catch {
             throw error.inFile(place.file)
         }

@@ -53,8 +53,10 @@ struct ClientFile {
         return bytes
     }
 
-    /// Whether the path leads elsewhere over a symbolic link.
-    var isLink: Bool { target != path }
+    /// Whether the path leads elsewhere, over a symbolic link below `base`.
+    func isLink(below base: String) -> Bool {
+        target != (Self.resolved(base) ?? base) + path.dropFirst(base.count)
+    }
 
     // MARK: - Writing
 

@@ -38,10 +38,14 @@ package enum ClientProgram: String, CaseIterable, Sendable {
             case toml(table: [String])
         }
 
-        package var file: String
+        /// The user's directory or the project's, and what is below it.
+        var base: String
+        var below: String
         package var syntax: Syntax
         /// Whether it is for others, too.
         var isShared = false
+
+        package var file: String { base + below }
     }
 }
 
@@ -63,33 +67,22 @@ extension ClientProgram {
 
     private func file(_ scope: Scope, of server: String, in surroundings: Surroundings) throws(SetupError) -> Place {
         let project = surroundings.directory
+        let servers = ["mcpServers", server]
+        let table = Place.Syntax.toml(table: ["mcp_servers", server])
         switch (self, scope) {
-        case (.claude, .user):
-            return json(try claudeFile(surroundings), ["mcpServers", server], hasComments: false)
+        case (.claude, .user): return json(try ownDirectory(surroundings), "/.claude.json", servers, hasComments: false)
         case (.claude, .local):
-            let path = ["projects", surroundings.mainWorkingTree, "mcpServers", server]
-            return json(try claudeFile(surroundings), path, hasComments: false)
-        case (.claude, .project):
-            return json(project + "/.mcp.json", ["mcpServers", server], hasComments: false)
-        case (.codex, .user):
-            let home = try surroundings.directory(named: "CODEX_HOME", otherwise: "/.codex")
-            return Place(file: home + "/config.toml", syntax: .toml(table: ["mcp_servers", server]))
-        case (.codex, .project):
-            return Place(file: project + "/.codex/config.toml", syntax: .toml(table: ["mcp_servers", server]))
-        case (.cursor, .user):
-            return json(try surroundings.home + "/.cursor/mcp.json", ["mcpServers", server], hasComments: true)
-        case (.cursor, .project):
-            return json(project + "/.cursor/mcp.json", ["mcpServers", server], hasComments: true)
-        case (.vscode, .user):
-            let base = try surroundings.directory(named: "XDG_CONFIG_HOME", otherwise: "/.config")
-            return json(base + "/Code/User/mcp.json", ["servers", server], hasComments: true)
-        case (.vscode, .project):
-            return json(project + "/.vscode/mcp.json", ["servers", server], hasComments: true)
-        case (.gemini, .user):
-            let base = try surroundings.directory(named: "GEMINI_CLI_HOME", otherwise: "")
-            return json(base + "/.gemini/settings.json", ["mcpServers", server], hasComments: true)
-        case (.gemini, .project):
-            return json(project + "/.gemini/settings.json", ["mcpServers", server], hasComments: true)
+            let path = ["projects", surroundings.mainWorkingTree] + servers
+            return json(try ownDirectory(surroundings), "/.claude.json", path, hasComments: false)
+        case (.claude, .project): return json(project, "/.mcp.json", servers, hasComments: false)
+        case (.codex, .user): return Place(base: try ownDirectory(surroundings), below: "/config.toml", syntax: table)
+        case (.codex, .project): return Place(base: project, below: "/.codex/config.toml", syntax: table)
+        case (.cursor, .user): return json(try ownDirectory(surroundings), "/.cursor/mcp.json", servers)
+        case (.cursor, .project): return json(project, "/.cursor/mcp.json", servers)
+        case (.vscode, .user): return json(try ownDirectory(surroundings), "/Code/User/mcp.json", ["servers", server])
+        case (.vscode, .project): return json(project, "/.vscode/mcp.json", ["servers", server])
+        case (.gemini, .user): return json(try ownDirectory(surroundings), "/.gemini/settings.json", servers)
+        case (.gemini, .project): return json(project, "/.gemini/settings.json", servers)
         case (_, .local):
             throw SetupError(
                 .unsupported, "\(title) has no configuration of the scope 'local'.",
@@ -97,24 +90,31 @@ extension ClientProgram {
         }
     }
 
-    private func json(_ file: String, _ path: [String], hasComments: Bool) -> Place {
-        Place(file: file, syntax: .json(path: path, hasComments: hasComments))
+    private func json(_ base: String, _ below: String, _ path: [String], hasComments: Bool = true) -> Place {
+        Place(base: base, below: below, syntax: .json(path: path, hasComments: hasComments))
     }
 
-    private func claudeFile(_ surroundings: Surroundings) throws(SetupError) -> String {
-        try surroundings.directory(named: "CLAUDE_CONFIG_DIR", otherwise: "") + "/.claude.json"
+    /// Where it keeps what is its user's.
+    private func ownDirectory(_ surroundings: Surroundings) throws(SetupError) -> String {
+        switch self {
+        case .claude: try surroundings.directory(named: "CLAUDE_CONFIG_DIR", otherwise: "")
+        case .codex: try surroundings.directory(named: "CODEX_HOME", otherwise: "/.codex")
+        case .cursor: try surroundings.home
+        case .vscode: try surroundings.directory(named: "XDG_CONFIG_HOME", otherwise: "/.config")
+        case .gemini: try surroundings.directory(named: "GEMINI_CLI_HOME", otherwise: "")
+        }
     }
 
     /// What shows that it is on this machine: a file or directory of its own, or its program; nil where nothing does.
     package func trace(in surroundings: Surroundings) throws(SetupError) -> String? {
-        let home = try surroundings.home
+        let directory = try ownDirectory(surroundings)
         let own: [String] =
             switch self {
-            case .claude: [try claudeFile(surroundings), home + "/.claude"]
-            case .codex: [try surroundings.directory(named: "CODEX_HOME", otherwise: "/.codex")]
-            case .cursor: [home + "/.cursor"]
-            case .vscode: [try surroundings.directory(named: "XDG_CONFIG_HOME", otherwise: "/.config") + "/Code"]
-            case .gemini: [try surroundings.directory(named: "GEMINI_CLI_HOME", otherwise: "") + "/.gemini"]
+            case .claude: [directory + "/.claude.json", try surroundings.home + "/.claude"]
+            case .codex: [directory]
+            case .cursor: [directory + "/.cursor"]
+            case .vscode: [directory + "/Code"]
+            case .gemini: [directory + "/.gemini"]
             }
         return own.first(where: Surroundings.exists) ?? surroundings.executable(program)
     }
