@@ -22,7 +22,7 @@ struct Endpoint: Sendable {
         to request: Request, on writer: consuming ResponseWriter, over channel: any NIOCore.Channel
     ) async throws {
         let most = server.limits.message
-        let tooLong = Response.refusal(.contentTooLarge, "The body of a request has at most \(most) bytes.")
+        lazy var tooLong = Response.refusal(.contentTooLarge, "The body of a request has at most \(most) bytes.")
         let refusal = gate.refusal(of: request.head, at: channel.localAddress?.port)
         if request.headers[.expect]?.lowercased() == "100-continue" {
             let isTooLong = request.headers[.contentLength].flatMap(Int.init).map { $0 > most } == true

@@ -9,20 +9,20 @@ struct EventStream: Sendable {
     /// How long an answer may take before the client is shown, by the beginning of a stream, that it is being worked on; zero
     /// begins at once. Only from then on is it noticed that a client has hung up.
     var patience = Duration.seconds(1)
-    /// How often a stream on which nothing happens is kept from being taken for dead.
+    /// How often a stream gives a sign of life, so that nobody takes it for dead.
     let keepAlive: Duration
     /// The head of an answer that comes first.
     var head: @Sendable (ResponseError?) -> (HTTPResponse.Status, HTTPFields) = { _ in (.ok, [:]) }
 
     /// Returns when everything is told, or nobody listens any more.
     func write(on response: consuming ResponseWriter, over channel: any NIOCore.Channel) async throws {
-        let clock = exchange.watch(patience, keepAlive)
+        let heart = exchange.beat(after: patience, every: keepAlive)
         defer {
-            clock.cancel()
+            heart.cancel()
             exchange.end()
         }
         var parts = exchange.parts.makeAsyncIterator()
-        var part = patience == .zero ? .silence : await parts.next()
+        var part = patience == .zero ? .heartbeat : await parts.next()
         if case .answer(let bytes, let error) = part {
             let (status, headers) = head(error)
             let answer = Response.json(bytes, status: status, headers: headers)
@@ -47,7 +47,7 @@ struct EventStream: Sendable {
     /// A message has no line ends of its own.
     private static func event(_ part: Exchange.Part) -> ByteBuffer {
         switch part {
-        case .silence: ByteBuffer(string: ":\n\n")
+        case .heartbeat: ByteBuffer(string: ":\n\n")
         case .message(let bytes), .answer(let bytes, _):
             ByteBuffer(bytes: Array("event: message\ndata: ".utf8) + bytes + Array("\n\n".utf8))
         }

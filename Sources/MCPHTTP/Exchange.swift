@@ -8,8 +8,8 @@ final class Exchange: MCP.Channel {
         case message([UInt8])
         /// The last of all, and the error if it is one.
         case answer([UInt8], ResponseError?)
-        /// Nothing has come for a while.
-        case silence
+        /// Time has passed, and a sign of life is due.
+        case heartbeat
     }
 
     let parts: AsyncStream<Part>
@@ -26,11 +26,8 @@ final class Exchange: MCP.Channel {
     func send(_ message: Message) {
         let bytes = message.bytes
         if case .response(_, let result) = message {
-            if case .failure(let error) = result {
-                continuation.yield(.answer(bytes, error))
-            } else {
-                continuation.yield(.answer(bytes, nil))
-            }
+            let error: ResponseError? = if case .failure(let error) = result { error } else { nil }
+            continuation.yield(.answer(bytes, error))
             return continuation.finish()
         }
         let isDroppable = if case .notification = message { true } else { false }
@@ -49,12 +46,12 @@ final class Exchange: MCP.Channel {
     /// There is nothing more to tell, or nobody to be told.
     func end() { continuation.finish() }
 
-    /// Says so when nothing has come for `patience`, and again every `interval`; until it is cancelled.
-    func watch(_ patience: Duration, _ interval: Duration) -> Task<Void, any Error> {
+    /// Lets the heart beat after `patience`, and again every `interval`, until it is cancelled.
+    func beat(after patience: Duration, every interval: Duration) -> Task<Void, any Error> {
         Task { [continuation] in
             try await Task.sleep(for: patience)
             while true {
-                continuation.yield(.silence)
+                continuation.yield(.heartbeat)
                 try await Task.sleep(for: interval)
             }
         }

@@ -10,15 +10,19 @@ final class Sessions: Sendable {
 
     private let entries = Mutex<[String: Entry]>([:])
     private let validity: Duration
+    private let now: @Sendable () -> ContinuousClock.Instant
     /// At a time; then the one that was not used for longest goes.
     private static let most = 256
 
     /// - Parameter validity: how long one may be without a request and without anybody listening.
-    init(validity: Duration) { self.validity = validity }
+    init(validity: Duration, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
+        self.validity = validity
+        self.now = now
+    }
 
     /// Nil for one that there never was, or is no more.
     subscript(_ id: String) -> Session? {
-        let now = ContinuousClock.now
+        let now = now()
         return entries.withLock { entries in
             guard let entry = entries[id], !isOver(entry, now) else { return nil }
             entries[id]?.lastUse = now
@@ -27,8 +31,9 @@ final class Sessions: Sendable {
     }
 
     func add(_ session: Session) {
+        let now = now()
         let eldest: Session? = entries.withLock { entries in
-            entries[session.id] = Entry(session: session, lastUse: .now)
+            entries[session.id] = Entry(session: session, lastUse: now)
             guard entries.count > Self.most,
                 let eldest = entries.filter({ !$0.value.session.isBusy }).min(by: {
                     $0.value.lastUse < $1.value.lastUse
@@ -43,7 +48,7 @@ final class Sessions: Sendable {
 
     /// Ends those that nobody uses any more.
     func expire() {
-        let now = ContinuousClock.now
+        let now = now()
         let over = entries.withLock { entries in
             let over = entries.filter { isOver($0.value, now) }
             for id in over.keys { entries[id] = nil }

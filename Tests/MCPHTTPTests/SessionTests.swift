@@ -1,4 +1,5 @@
 import MCP
+import Synchronization
 import Testing
 
 @testable import MCPHTTP
@@ -13,24 +14,32 @@ struct SessionTests {
         #expect(Set(names).count == 100 && names.allSatisfy { $0.count == 32 })
     }
 
-    @Test func aSessionEndsWhenNobodyUsesItAndNotBefore() async throws {
-        let sessions = Sessions(validity: .milliseconds(200))
-        let (idle, listening) = (session(), session())
-        sessions.add(idle)
-        sessions.add(listening)
-        let stream = listening.listen()
+    @Test func aSessionEndsWhenNobodyUsesItAndNotBefore() {
+        let time = Clockwork()
+        let sessions = Sessions(validity: .seconds(3600)) { time.now }
+        let session = session()
+        sessions.add(session)
         for _ in 0..<4 {
-            try await Task.sleep(for: .milliseconds(100))
-            #expect(sessions[idle.id] != nil)
+            time.pass(.seconds(3000))
+            #expect(sessions[session.id] != nil)
         }
-        try await Task.sleep(for: .milliseconds(400))
-        #expect(sessions[idle.id] == nil)
+        time.pass(.seconds(4000))
+        #expect(sessions[session.id] == nil)
+    }
+
+    @Test func whoListensKeepsHisSession() {
+        let time = Clockwork()
+        let sessions = Sessions(validity: .seconds(3600)) { time.now }
+        let session = session()
+        sessions.add(session)
+        let stream = session.listen()
+        time.pass(.seconds(4000))
         sessions.expire()
-        #expect(sessions[listening.id] != nil)
-        listening.leave(stream)
-        try await Task.sleep(for: .milliseconds(400))
+        #expect(sessions[session.id] != nil)
+        session.leave(stream)
+        time.pass(.seconds(4000))
         sessions.expire()
-        #expect(sessions[listening.id] == nil)
+        #expect(sessions[session.id] == nil)
     }
 
     @Test func ofTooManyTheEldestGoes() {
@@ -51,4 +60,11 @@ struct SessionTests {
         for await _ in stream.parts { count += 1 }
         #expect(count == 101)
     }
+}
+
+/// A clock that goes on when it is told to.
+private final class Clockwork: Sendable {
+    private let instant = Mutex(ContinuousClock.now)
+    var now: ContinuousClock.Instant { instant.withLock { $0 } }
+    func pass(_ duration: Duration) { instant.withLock { $0 += duration } }
 }

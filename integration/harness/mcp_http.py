@@ -6,9 +6,10 @@ import http.client
 import json
 import re
 import shutil
+import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,16 +96,18 @@ class Stream:
 
 
 class Site:
-    """A fixture that serves HTTP, and the token for it."""
+    """A server over HTTP, and the token for it: the fixture, or another command that says its URL on standard error."""
 
-    def __init__(self, world: World, *options: str, address: str = "127.0.0.1:0") -> None:
+    def __init__(self, world: World, *, address: str = "127.0.0.1:0", command: Sequence[str | Path] | None = None) -> None:
         self.world = world
         self.file = world.base / "token"
-        self.running = world.launch([fixture(world), "--harness", *options, "--http", address, "--token-file", self.file])
+        words = command or [fixture(world), "--harness"]
+        self.running = world.launch([*words, "--http", address, "--token-file", self.file])
         self.popen = self.running.popen
-        assert self.popen.stdout
-        line = self.popen.stdout.readline().decode().strip()
-        found = re.fullmatch(r"http://(.+):(\d+)/mcp", line)
+        said = self.popen.stderr if command else self.popen.stdout
+        assert said
+        line = said.readline().decode().strip()
+        found = re.search(r"http://(\S+):(\d+)/mcp", line)
         expect(found, f"no URL but {line!r}")
         assert found
         self.host, self.port = found[1].strip("[]"), int(found[2])
@@ -182,10 +185,10 @@ class Site:
         expect(answer.status == 200 and NEWEST in answer.frame["result"]["supportedVersions"], str(answer))
 
     def close(self, within: float = 3) -> Result:
-        """Ends it as its caller would."""
+        """Ends it as its caller would; one that has nothing to put in order may die of that."""
         self.popen.terminate()
         result = self.running.wait(within)
-        expect(result.code == 0, str(result))
+        expect(result.code in (0, -signal.SIGTERM), str(result))
         return result
 
     def __enter__(self) -> Site:
