@@ -209,7 +209,8 @@ def length(world: World) -> None:
     configure(world, running=1, queue="max_length = 3")
     occupy(world)
     waiting = [detach(world, *say(str(number))) for number in range(3)]
-    for more in (("-d",), ()):
+    world.write(world.workspace / "input", "x")
+    for more in (("-d",), (), ("--stdin", "input"), ("--stdin", "input", "--retries", "1"), ("-d", "--stdin", "input")):
         result = world.claudine("run", *more, "--policy", "strict", "--", "/bin/true")
         expect(result.code in (75, 125) and b"queue.full" in result.stderr, str(result))
     count = rows(world, "SELECT count(*) FROM task")[0][0]

@@ -57,8 +57,15 @@ package struct ForegroundRun: Sendable {
         defer { signals.cancel() }
         let instance = try store.registerInstance()
         let listener = InstanceListener(instance)
-        let submission = try store.submit(
-            first.spec, id: id, owner: instance.identity, bounds: bounds, claiming: first.frozen)
+        let submission: Submission
+        do throws(StoreError) {
+            submission = try store.submit(
+                first.spec, id: id, owner: instance.identity, bounds: bounds, claiming: first.frozen)
+        } catch {
+            // Nothing was stored, so nothing may lie about; what does all the same, a daemon's sweep removes.
+            try? TaskFiles.remove(id, store.paths)
+            throw error
+        }
         Trace.mark("store.claim")
         var turn: Turn
         switch submission {
