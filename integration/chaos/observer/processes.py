@@ -73,10 +73,13 @@ class Table:
         self._cages = {key: cage for key, cage in self._cages.items() if key in alive}
         # All inits first: pids go round, so an init need not have the lowest of its cage.
         spaces = {seen.key: self._space(seen) for seen in found if seen.key not in self._cages}
+        # Nobody of a cage outlives its init, and the cage's number is given again: until its init was seen, it is nobody's.
+        self._inits = {space: key for space, key in self._inits.items() if key in alive}
         for key, space in spaces.items():
-            self._cages[key] = Cage(space, self._inits.get(space)) if space else None
+            if space is None or space in self._inits:
+                self._cages[key] = Cage(space, self._inits[space]) if space else None
         for seen in found:
-            seen.cage = self._cages[seen.key]
+            seen.cage = self._cages.get(seen.key)
         self._environments = {key: marks for key, marks in self._environments.items() if key[:2] in alive}
         for seen in found:
             if seen.cage and seen.nonce:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness import Process, Running, expect, wait_until
+from harness import Process, Result, Running, expect, wait_until
 
 from ..ground import TERMINAL, Ground, Task
 from ..register import DAEMON, FOREGROUND, FULL, SMOKE, SOAK, scenario
@@ -41,6 +41,8 @@ class Episode:
     stopped: list[Process] = field(default_factory=list)
     asked: list[Running] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    #: Of whoever waited for the task's end.
+    results: dict[str, Result] = field(default_factory=dict)
 
     def live(self) -> list[Task]:
         return [task for task, _ in self.tasks if task.running.popen.poll() is None and task.find()]
@@ -110,10 +112,16 @@ class Episode:
             self.asked.append(self.ground.world.start("rm", task.id))
 
     def another_daemon(self) -> None:
-        if self.ground.daemon and self.ground.daemon_process():
+        if self.ground.daemon and (first := self.ground.daemon_process()):
             self.go_on()
-            result = self.ground.world.claudine("serve", timeout=20)
-            expect(result.code == 75, f"a second daemon: {result}")
+            second = self.ground.world.start("serve")
+            # The first one may have been killed a moment ago: then this is the next one, or comes second to it.
+            wait_until("one of two daemons to be gone", 20, lambda: second.popen.poll() is not None or not first.alive)
+            if second.popen.poll() is None:
+                self.ground.daemon = second
+            else:
+                result = second.wait()
+                expect(result.code == 75, f"a second daemon: {result}")
 
     def supervisor(self, task: Task) -> Process | None:
         return self.ground.daemon_process() if self.ground.daemon else task.running.process
@@ -149,7 +157,7 @@ class Episode:
     def _end(self) -> None:
         for task, _ in self.tasks:
             # A `claudine run` that was killed is dead; whoever waits for the others hears of the end.
-            task.running.wait(60)
+            self.results[task.name] = task.running.wait(60)
 
         def settled() -> bool:
             self.ground.world.tasks()
@@ -166,7 +174,7 @@ class Episode:
                     allowed.add("none")
             if task.name in self.cancelled:
                 allowed |= {"cancelled cancelled.user"}
-            expect(outcome in allowed, f"{task.name} ended as {outcome}, possible were {sorted(allowed)}")
+            expect(outcome in allowed, f"{task.name} ended as {outcome}, possible were {sorted(allowed)}: {self.results[task.name]}")
             expect(task.starts() <= 1, f"{task.name} began {task.starts()} times")
 
 
