@@ -7,13 +7,14 @@ They are pinned and lie outside the repository; a case says so and is skipped wh
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import mcp_environments
 from harness import IDENTITIES, Result, Skip, Suite, World, expect, wait_until
 from harness.detached import configure
-from harness.mcp import Client, modern
+from harness.mcp import Client
 
 suite = Suite("mcp-clients", __doc__ or "")
 
@@ -117,12 +118,36 @@ def rig(world: World) -> str:
     return result.text.strip().splitlines()[-1]
 
 
+# MARK: over HTTP
+
+
+def listening(world: World) -> tuple[str, str]:
+    """A server's address, and the token that it wants."""
+    program = server(world, "--http", "0")
+    log = world.write(world.base / "server.log", "")
+    with log.open("wb") as errors:
+        world.launch(program, stderr=errors)
+    url = wait_until("an address", 20, lambda: re.search(r"serving (http://\S+?);", log.read_text()))
+    return url[1], (world.state / "mcp-token").read_text().strip()
+
+
 @suite.case("jbt-mcpcheck: the newest revision over HTTP", identities=ONCE)
 def mcpcheck(world: World) -> str:
-    program("mcpcheck", "jbt-mcpcheck")
-    if b"--http" not in world.claudine("mcp", "serve", "--help").stdout:
-        raise Skip("this claudine has no `mcp --http` yet")
-    raise Skip("nobody has written down yet how `mcp --http` is called")
+    checker = program("mcpcheck", "jbt-mcpcheck")
+    url, token = listening(world)
+    result = run(world, checker, "--probe", "safe", "--strict", "--json", "--token", token, url)
+    expect(result.code == 0, f"exit {result.code}: {result.text[-3000:]} {result.errors[-1000:]}")
+    return f"{len(result.json()['checks'])} checks"
+
+
+@suite.case("the official SDK's client over HTTP, at both ends of the versions", identities=ONCE)
+def official_http(world: World) -> str:
+    python = program("official")
+    url, token = listening(world)
+    seen = [found(run(world, python, "-B", PROGRAMS / "official.py", mode, url, token)) for mode in ("auto", "legacy")]
+    expect([one["version"] for one in seen] == ["2026-07-28", "2025-11-25"], f"{seen}")
+    expect(all(one["state"] == "succeeded" for one in seen), f"{seen}")
+    return " and ".join(f"{one['calls']} calls at {one['version']}" for one in seen)
 
 
 def main() -> None:

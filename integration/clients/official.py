@@ -1,4 +1,5 @@
-"""The client of the official SDK, in one of its modes, at a server on standard input and output: `official.py MODE COMMAND ARG…`.
+"""The client of the official SDK, in one of its modes, at a server that it starts, or at one that listens: `official.py MODE COMMAND ARG…`
+or `official.py MODE URL TOKEN`.
 
 Runs in an environment of mcp_environments. The SDK checks every frame against its own types; what a tool says is checked against
 its output schema once more, by another library. Ends with one JSON object on standard output, or with the first exception.
@@ -15,6 +16,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 
 #: Read-only tools, and what each is called with; "TASK" is the task that was delegated.
 CALLS: list[tuple[str, dict[str, Any]]] = [
@@ -95,7 +98,11 @@ class Visit:
 
 
 async def main(mode: str, command: list[str]) -> None:
-    server = StdioServerParameters(command=command[0], args=command[1:], env=dict(os.environ))
+    if command[0].startswith("http://"):
+        http = create_mcp_http_client(headers={"Authorization": f"Bearer {command[1]}"})
+        server: Any = streamable_http_client(command[0], http_client=http)
+    else:
+        server = StdioServerParameters(command=command[0], args=command[1:], env=dict(os.environ))
     async with Client(server, mode=mode, read_timeout_seconds=60) as client:
         print(json.dumps(await Visit(client).everything()))
 
