@@ -48,10 +48,11 @@ integration:
 demo: build ## run the bundled agent in a strict cage and show what came of it
 	@$(PYTHON) integration/demo.py
 
-bench: release ## measure beside bubblewrap, unshare, firejail and a bare spawn; with 100,000 tasks beside none
+bench: release ## measure beside bubblewrap, firejail, a bare spawn; with 100,000 tasks; as an MCP server beside the SDK
 	$(RELEASE) $(PYTHON) integration/bench.py
 	$(RELEASE) $(PYTHON) integration/scale.py
 	$(RELEASE) $(PYTHON) integration/throughput.py
+	$(RELEASE) $(PYTHON) integration/mcp_bench.py
 
 chaos: build ## faults of every kind, with an observer that never stops looking
 	$(PYTHON) integration/chaos.py --class full
