@@ -553,7 +553,7 @@ def command_line(world: World) -> None:
     for place, word in ((CLAUDE, odd[5]), (VSCODE, odd[5]), (PLACES[9], odd[5]), (PLACES[9], odd[6])):
         result = run(world, place, "install", "--yes", "--", "--root", word, code=1)
         expect("[mcp.unsupported]" in result.errors and word in result.errors, str(result))
-    for options in (["--nonsense"], ["install"], ["--root", "."], ["--root", "/no/such/dir"], ["--max-running", "0"], ["--max-policy", "no/such.toml"]):
+    for options in (["--nonsense"], ["install"], ["--root", "."], ["--http"], ["--http", "127.0.0.1:0"], ["--socket", "/tmp/x"], ["--root", "/no/such/dir"], ["--max-running", "0"], ["--max-policy", "no/such.toml"]):
         result = run(world, CLAUDE, "install", "--yes", "--", *options, code=64)
         expect("[usage]" in result.errors or "[refused.workspace]" in result.errors, str(result))
     result = run(world, CLAUDE, "install", "--yes", "--", "--max-policy", "nosuch", code=78)
@@ -583,6 +583,13 @@ def working_trees(world: World) -> None:
     ):
         path.write_text(text)
     (world.base / "other").symlink_to(main / "deep")
+    gone = world.base / "gone"
+    gone.mkdir()
+    for scope, code in (("local", 1), ("project", 1), ("user", 0)):
+        command = ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", world.binaries.claudine]
+        result = world.launch([*command, "mcp", "install", "--client", "claude", "--scope", scope, "--print"], cwd=gone).wait()
+        expect(result.code == code and (code == 0 or "[mcp.unsupported]" in result.errors), f"{scope}: {result}")
+        gone.mkdir()
     cases = [
         (main, main), (main / "deep" / "er", main), (tree, main), (tree / "deep", main), (module, module), (main / "odd", main / "odd"),
         (world.base / "other" / "er", main), (world.workspace, world.workspace),

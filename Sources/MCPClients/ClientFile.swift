@@ -55,7 +55,8 @@ struct ClientFile {
 
     /// Whether the path leads elsewhere, over a symbolic link below `base`.
     func isLink(below base: String) -> Bool {
-        target != (Self.resolved(base) ?? base) + path.dropFirst(base.count)
+        let resolved = Self.resolved(base) ?? base
+        return target != (resolved == "/" ? "" : resolved) + path.dropFirst(base.count)
     }
 
     // MARK: - Writing

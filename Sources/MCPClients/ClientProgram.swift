@@ -66,23 +66,23 @@ extension ClientProgram {
     }
 
     private func file(_ scope: Scope, of server: String, in surroundings: Surroundings) throws(SetupError) -> Place {
-        let project = surroundings.directory
         let servers = ["mcpServers", server]
         let table = Place.Syntax.toml(table: ["mcp_servers", server])
         switch (self, scope) {
         case (.claude, .user): return json(try ownDirectory(surroundings), "/.claude.json", servers, hasComments: false)
         case (.claude, .local):
-            let path = ["projects", surroundings.mainWorkingTree] + servers
+            let path = try ["projects", surroundings.mainWorkingTree] + servers
             return json(try ownDirectory(surroundings), "/.claude.json", path, hasComments: false)
-        case (.claude, .project): return json(project, "/.mcp.json", servers, hasComments: false)
+        case (.claude, .project): return json(try surroundings.project, "/.mcp.json", servers, hasComments: false)
         case (.codex, .user): return Place(base: try ownDirectory(surroundings), below: "/config.toml", syntax: table)
-        case (.codex, .project): return Place(base: project, below: "/.codex/config.toml", syntax: table)
+        case (.codex, .project):
+            return Place(base: try surroundings.project, below: "/.codex/config.toml", syntax: table)
         case (.cursor, .user): return json(try ownDirectory(surroundings), "/.cursor/mcp.json", servers)
-        case (.cursor, .project): return json(project, "/.cursor/mcp.json", servers)
+        case (.cursor, .project): return json(try surroundings.project, "/.cursor/mcp.json", servers)
         case (.vscode, .user): return json(try ownDirectory(surroundings), "/Code/User/mcp.json", ["servers", server])
-        case (.vscode, .project): return json(project, "/.vscode/mcp.json", ["servers", server])
+        case (.vscode, .project): return json(try surroundings.project, "/.vscode/mcp.json", ["servers", server])
         case (.gemini, .user): return json(try ownDirectory(surroundings), "/.gemini/settings.json", servers)
-        case (.gemini, .project): return json(project, "/.gemini/settings.json", servers)
+        case (.gemini, .project): return json(try surroundings.project, "/.gemini/settings.json", servers)
         case (_, .local):
             throw SetupError(
                 .unsupported, "\(title) has no configuration of the scope 'local'.",

@@ -3,9 +3,9 @@ import Glibc
 /// What of this process decides where clients are configured.
 package struct Surroundings: Sendable {
     private let environment: [String: String]
-    /// The working directory, without symbolic links and without a slash at its end.
-    let directory: String
+    private let directory: String
 
+    /// - Parameter directory: the working directory, without symbolic links; empty when it is gone.
     package init(environment: [String: String], directory: String) {
         self.environment = environment
         self.directory = directory
@@ -21,6 +21,17 @@ package struct Surroundings: Sendable {
         }
     }
 
+    /// The working directory, without a slash at its end.
+    var project: String {
+        get throws(SetupError) {
+            guard directory.hasPrefix("/") else {
+                throw SetupError(
+                    .unsupported, "The current directory is not there any more.", hint: "go to the project")
+            }
+            return directory == "/" ? "" : directory
+        }
+    }
+
     /// The directory that a variable names, or one below the home.
     func directory(named variable: String, otherwise below: String) throws(SetupError) -> String {
         guard let directory = environment[variable], !directory.isEmpty else { return try home + below }
@@ -33,17 +44,23 @@ package struct Surroundings: Sendable {
     /// The directory with the repository in which the working directory is, of several working trees the main one; the working directory
     /// itself where there is no repository (gitrepository-layout(5), "commondir").
     var mainWorkingTree: String {
-        var folder = directory
-        while !Self.exists(folder + "/.git") {
-            guard let slash = folder.lastIndex(of: "/"), folder != "/" else { return directory }
-            folder = slash == folder.startIndex ? "/" : String(folder[..<slash])
+        get throws(SetupError) {
+            var folder = try project
+            while !Self.exists(folder + "/.git") {
+                guard let slash = folder.lastIndex(of: "/") else { return directory }
+                folder = String(folder[..<slash])
+            }
+            return Self.main(of: folder) ?? (folder.isEmpty ? "/" : folder)
         }
-        guard let link = Self.line(of: folder + "/.git"), link.hasPrefix("gitdir: ") else { return folder }
-        let own = Self.resolved(String(link.dropFirst(8)), from: folder)
-        guard let own, let common = Self.line(of: own + "/commondir"), let main = Self.resolved(common, from: own),
-            main.hasSuffix("/.git")
-        else { return folder }
-        return String(main.dropLast(5))
+    }
+
+    /// The main one of the repository that has this working tree; nil where it is no further one.
+    private static func main(of folder: String) -> String? {
+        guard let link = line(of: folder + "/.git"), link.hasPrefix("gitdir: "),
+            let own = resolved(String(link.dropFirst(8)), from: folder), let common = line(of: own + "/commondir"),
+            let repository = resolved(common, from: own), repository.hasSuffix("/.git")
+        else { return nil }
+        return String(repository.dropLast(5))
     }
 
     /// The first line of a small file; nil for anything else.

@@ -31,11 +31,16 @@ struct ServerOptions: ParsableArguments {
     }
 
     private func check(_ places: [String]) throws {
-        let server: ServeMCP
+        var server: ServeMCP
         do {
             server = try ServeMCP.parse(places + serverOptions)
         } catch {
             throw Failure.usage("Behind --: \(ServeMCP.message(for: error))", usage: "options of claudine mcp serve")
+        }
+        guard server.http == nil, server.socket == nil else {
+            throw Failure.usage(
+                "Behind --: a client that starts the server speaks to it over its standard streams, not elsewhere.",
+                usage: "claudine mcp install, without --http and --socket")
         }
         for path in server.root + [server.state.stateDir, server.configuration.config].compactMap(\.self) {
             guard path.hasPrefix("/") else {
@@ -44,6 +49,8 @@ struct ServerOptions: ParsableArguments {
                     usage: "claudine mcp install -- --root \"$PWD\"")
             }
         }
+        // Without one it is where the client will start it, wherever that may be.
+        if server.root.isEmpty { server.root = ["/"] }
         _ = try server.delegation()
     }
 
