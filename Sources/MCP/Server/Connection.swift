@@ -97,9 +97,7 @@ public final class Connection: Sendable {
     /// however soon that comes.
     private func begin(_ request: Request) {
         do throws(ResponseError) {
-            guard state.withLock({ $0.flights[request.id] == nil }) else {
-                throw ResponseError(.invalidRequest, "A request with this id is not answered yet.")
-            }
+            guard state.withLock({ $0.flights[request.id] == nil }) else { throw .twin }
             if case .modern(let client) = try Envelope(request.params) {
                 try launch(request, for: client)
             } else if isModernOnly {
@@ -117,6 +115,8 @@ public final class Connection: Sendable {
     private func launch(_ request: Request, for client: Client) throws(ResponseError) {
         let refusal: ResponseError? = state.withLock { state in
             guard !state.isClosed else { return ResponseError(.internal, "The server is leaving.") }
+            // Two may come at once where a client has several ways to this connection.
+            guard state.flights[request.id] == nil else { return .twin }
             let isSubscription = request.isSubscription
             let most = isSubscription ? server.limits.subscriptions : server.limits.inFlight
             guard (isSubscription ? state.listening : state.working) < most else {
@@ -198,6 +198,8 @@ public final class Connection: Sendable {
 }
 
 extension ResponseError {
+    fileprivate static let twin = ResponseError(.invalidRequest, "A request with this id is not answered yet.")
+
     /// - Parameter most: how many may be open at a time.
     static func busy(_ most: Int, _ what: String) -> ResponseError {
         ResponseError(
