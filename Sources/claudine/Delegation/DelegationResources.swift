@@ -105,7 +105,8 @@ extension Delegation {
             let output = try TaskOutput(record.taskId, attempt: number, store)
         else { return "" }
         let page = try output.page(
-            from: place ?? OutputPlace(attempt: number), streams, most: Self.page, hasEnded: record.state.isTerminal)
+            from: place ?? OutputPlace(attempt: number), streams, most: Self.page,
+            hasEnded: record.state.isTerminal || number < record.attempt ?? 0)
         var lines = page.lines.map(\.text)
         if !page.isAtEnd { lines.append("[claudine: there is more: cursor=\(page.next.text)]") }
         return lines.isEmpty ? "" : lines.joined(separator: "\n") + "\n"

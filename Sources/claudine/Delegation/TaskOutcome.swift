@@ -55,10 +55,9 @@ extension Delegation {
         guard record.state.isTerminal, let attempt = record.attempt,
             let output = try TaskOutput(record.taskId, attempt: attempt, store)
         else { return nil }
-        let place = try output.tail(200, [.stdout])
-        let page = try output.page(from: place, [.stdout], most: most, hasEnded: true)
+        let page = try output.end(200, [.stdout], most: most, hasEnded: true)
         guard !page.lines.isEmpty else { return nil }
-        return (page.lines.map(\.text).joined(separator: "\n"), place.stdout > 0 || !page.isAtEnd)
+        return (page.lines.map(\.text).joined(separator: "\n"), page.isCut || !page.isAtEnd)
     }
 
     private static func json(_ value: (some Encodable)?) throws -> JSON? {

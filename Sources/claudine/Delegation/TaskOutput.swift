@@ -38,6 +38,9 @@ struct TaskOutput {
         /// In the stream, where it begins.
         var offset: UInt64
         var text: String
+
+        /// Bytes that it takes in an answer: an empty one is told with where it was written, too.
+        var size: Int { text.utf8.count + 64 }
     }
 
     struct Page {
@@ -45,12 +48,16 @@ struct TaskOutput {
         var next: OutputPlace
         /// Nothing more is there; nothing more will come, either, once the task has ended.
         var isAtEnd = false
+        /// Something was written before the first of the lines.
+        var isCut = false
         /// Bytes that the output limit had dropped before or between these lines.
         var dropped: UInt64 = 0
     }
 
     /// Bytes of a line; a longer one goes on in the next.
     private static let longestLine = 8192
+    /// Bytes that are looked through for one page: a text that never comes must not keep everybody else waiting.
+    private static let mostSearched = 1 << 20
 
     private let output: AttemptOutput
     private let attempt: Int
@@ -70,21 +77,54 @@ struct TaskOutput {
         get throws { try OutputStream.allCases.map { try output.header().total($0) }.reduce(0, +) }
     }
 
-    /// The place before the last lines of each stream.
-    func tail(_ lines: Int, _ streams: [OutputStream]) throws -> OutputPlace {
-        var place = OutputPlace(attempt: attempt)
-        for stream in streams { place[stream] = try output.tailStart(stream, lines: lines) }
-        return place
+    /// The last lines of each stream.
+    ///
+    /// - Parameter most: bytes that they take; of more, the end counts.
+    func end(
+        _ lines: Int, _ streams: [OutputStream], most: Int, containing pattern: String? = nil, hasEnded: Bool
+    ) throws -> Page {
+        var start = OutputPlace(attempt: attempt)
+        var begunBefore: Set<OutputStream> = []
+        for stream in streams {
+            start[stream] = try output.tailStart(stream, lines: lines)
+            let total = try output.header().total(stream)
+            let last = total - min(total, UInt64(most / streams.count))
+            // A pattern is looked for in all of the lines.
+            guard pattern == nil, last > start[stream] else { continue }
+            start[stream] = last
+            begunBefore.insert(stream)
+        }
+        var page = try page(from: start, streams, most: .max, containing: pattern, hasEnded: hasEnded)
+        page.isCut = streams.contains { start[$0] > 0 }
+        for stream in begunBefore {
+            // Half a line, or half a character, is no beginning, but better than nothing.
+            let lines = page.lines.indices.filter { page.lines[$0].stream == stream }
+            guard let first = lines.first else { continue }
+            if lines.count > 1 {
+                page.lines.remove(at: first)
+            } else {
+                page.lines[first].text = String(page.lines[first].text.drop { $0 == "\u{fffd}" })
+            }
+        }
+        var size = page.lines.reduce(0) { $0 + $1.size }
+        let kept = page.lines.firstIndex { line in
+            defer { size -= line.size }
+            return size <= most
+        }
+        let dropped = kept ?? max(0, page.lines.count - 1)
+        if dropped > 0 { page.isCut = true }
+        page.lines.removeFirst(dropped)
+        return page
     }
 
     /// - Parameters:
-    ///   - most: bytes of text.
+    ///   - most: bytes that the lines take.
     ///   - hasEnded: a last line without its end is one then; before, it is left for the next page.
     func page(
         from start: OutputPlace, _ streams: [OutputStream], most: Int, containing pattern: String? = nil, hasEnded: Bool
     ) throws -> Page {
         var page = Page(next: start)
-        var room = most
+        var room = Room(page: most)
         var cursor: any OutputCursor =
             streams.count == 1
             ? StreamCursor(output, streams[0], from: start[streams[0]])
@@ -103,16 +143,16 @@ struct TaskOutput {
                 rest.append(contentsOf: bytes)
                 var slice = rest[...]
                 while let line = Self.nextLine(&slice) {
-                    guard room > 0 else { break reading }
+                    guard room.isLeft else { break reading }
                     add((Bytes(line), at), stream, pattern, &page, &room)
                     at += UInt64(line.count)
                     page.next[stream] = at
                 }
                 if !slice.isEmpty { begun[stream] = (Bytes(slice), at) }
             }
-            guard room > 0 else { break }
+            guard room.isLeft else { break }
         }
-        guard room > 0 else { return page }
+        guard room.isLeft else { return page }
         page.isAtEnd = true
         guard hasEnded else { return page }
         for (stream, rest) in begun.sorted(by: { $0.value.offset < $1.value.offset }) {
@@ -120,6 +160,14 @@ struct TaskOutput {
             page.next[stream] = rest.offset + UInt64(rest.bytes.count)
         }
         return page
+    }
+
+    /// What is left of it.
+    private struct Room {
+        var page: Int
+        var search = TaskOutput.mostSearched
+
+        var isLeft: Bool { page > 0 && search > 0 }
     }
 
     /// A line with its end, or as much as one may have, cut between characters of UTF-8.
@@ -138,12 +186,14 @@ struct TaskOutput {
 
     private func add(
         _ line: (bytes: Bytes, offset: UInt64), _ stream: OutputStream, _ pattern: String?, _ page: inout Page,
-        _ room: inout Int
+        _ room: inout Room
     ) {
         let bytes = line.bytes.last == UInt8(ascii: "\n") ? line.bytes.dropLast() : line.bytes[...]
         let text = Clean.text(String(decoding: bytes, as: UTF8.self))
+        let line = Line(stream: stream, offset: line.offset, text: text)
+        room.search -= line.size
         if let pattern, !text.contains(pattern) { return }
-        room -= text.utf8.count + 1
-        page.lines.append(Line(stream: stream, offset: line.offset, text: text))
+        room.page -= line.size
+        page.lines.append(line)
     }
 }

@@ -76,10 +76,12 @@ extension Delegation {
                     ]))
             }
             let hasEnded = record.state.isTerminal || number < record.attempt ?? 0
-            let start =
-                try place ?? (cursor == "start" ? OutputPlace(attempt: number) : output.tail(tail, streams.streams))
-            let page = try output.page(
-                from: start, streams.streams, most: most, containing: pattern, hasEnded: hasEnded)
+            if cursor == "start" { place = OutputPlace(attempt: number) }
+            let page =
+                try place.map {
+                    try output.page(
+                        from: $0, streams.streams, most: most, containing: pattern, hasEnded: hasEnded)
+                } ?? output.end(tail, streams.streams, most: most, containing: pattern, hasEnded: hasEnded)
             return .result(
                 ToolResult(structured: [
                     "taskId": .string(id.text), "attempt": .integer(Int64(number)),
