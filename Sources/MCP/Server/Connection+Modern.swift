@@ -79,6 +79,10 @@ extension Interest {
         resources = try wanted.texts("resourceSubscriptions")
         tasks = try wanted.texts("taskIds")
         if server.tasks == nil { tasks = [] }
+        // Each of them is looked at again and again for as long as the subscription lasts.
+        guard resources.count + tasks.count <= server.limits.interests else {
+            throw .invalidParams("A subscription has at most \(server.limits.interests) resources and tasks.")
+        }
     }
 
     /// Nobody is told what he did not ask for, whatever was granted.

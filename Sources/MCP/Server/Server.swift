@@ -40,6 +40,8 @@ public struct Limits: Sendable {
     public var inFlight = 64
     /// Subscriptions.
     public var subscriptions = 32
+    /// Resources and tasks of a subscription.
+    public var interests = 256
     /// Bytes that wait to be written; beyond, notifications are dropped.
     public var unwritten = 1 << 20
     /// Bytes that wait to be written; beyond, the connection ends.
