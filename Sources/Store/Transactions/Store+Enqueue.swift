@@ -29,10 +29,7 @@ extension Store {
         claiming frozen: FrozenAttempt? = nil
     ) throws(StoreError) -> Submission {
         try write(.full) { db in
-            if let key = spec.idempotencyKey, let earlier = try db.task(withKey: key) {
-                guard try db.spec(earlier)?.asksForTheSame(as: spec) == true else { throw Self.conflict(key, earlier) }
-                return .existing(try db.requireRecord(earlier))
-            }
+            if let earlier = try Self.earlier(spec, db) { return .existing(earlier) }
             if let home = spec.homeOf, let other = try db.liveTask(inHomeOf: home) {
                 throw StoreError(
                     .homeInUse, "The private home of \(home) is in use by \(other).",
@@ -90,6 +87,19 @@ extension Store {
         }
     }
 
+    /// What the same request has become under its idempotency key; nil when there is no key, or nothing yet.
+    ///
+    /// - Throws: `idempotency.conflict`.
+    package func earlier(_ spec: TaskSpec) throws(StoreError) -> TaskRecord? {
+        try read { db in try Self.earlier(spec, db) }
+    }
+
+    private static func earlier(_ spec: TaskSpec, _ db: Database) throws -> TaskRecord? {
+        guard let key = spec.idempotencyKey, let earlier = try db.task(withKey: key) else { return nil }
+        guard try db.spec(earlier)?.asksForTheSame(as: spec) == true else { throw conflict(key, earlier) }
+        return try db.requireRecord(earlier)
+    }
+
     private static func full(_ bounds: QueueBounds) -> StoreError {
         StoreError(
             .queueFull, "\(bounds.waiting) tasks are waiting already, as many as may ([queue] max_length).",
@@ -121,6 +131,8 @@ extension TaskSpec {
         (one.surroundings, two.surroundings) = (nil, nil)
         // Said for people; what was asked for is in `limitOptions`.
         (one.limits, two.limits) = ([:], [:])
+        // Within what it was allowed, which is checked each time.
+        (one.grant, two.grant) = (nil, nil)
         return one == two
     }
 }
