@@ -66,7 +66,7 @@ struct DoorsTests {
 
     @Test func consentIsGivenOnceAndSpentOnce() throws {
         func ask(_ digest: String = "d", _ client: String = "a") throws -> Approval {
-            try store.requestApproval(of: digest, by: client, policy: "p", summary: "s")
+            try #require(try store.requestApproval(of: digest, by: client, policy: "p", summary: "s"))
         }
         let first = try ask()
         #expect(try ask() == first && first.state == .open)
@@ -83,18 +83,42 @@ struct DoorsTests {
         #expect(try !store.spendApproval(of: "d", by: "a"))
         let denied = try ask()
         #expect(denied.approvalId != first.approvalId)
+        #expect(try !store.isDenied("d", by: "a"))
         _ = try store.decide(denied.approvalId, isApproved: false)
+        #expect(try store.isDenied("d", by: "a") && !store.isDenied("e", by: "a") && !store.isDenied("d", by: "b"))
         #expect(try !store.spendApproval(of: "d", by: "a"))
         #expect(try store.decide("appr_x", isApproved: true) == .none)
         #expect(try store.approvals().map(\.state) == [.denied, .open, .open, .spent])
     }
 
+    @Test func noMoreRequestsWaitThanAPersonReads() throws {
+        for number in 0..<Store.mostOpenApprovals {
+            #expect(try store.requestApproval(of: "\(number)", by: "a", policy: "p", summary: "s") != nil)
+        }
+        #expect(try store.requestApproval(of: "more", by: "a", policy: "p", summary: "s") == nil)
+        #expect(try store.requestApproval(of: "0", by: "a", policy: "p", summary: "s") != nil)
+        #expect(try store.requestApproval(of: "more", by: "b", policy: "p", summary: "s") != nil)
+    }
+
+    @Test func rowsOfAClockThatWasSetBackCountForNothing() throws {
+        let task = try store.enqueue(spec(of: "a")).taskId
+        try store.audit(AuditEntry(client: "a", tool: "t", digest: "d", decision: .accepted, task: task))
+        let hour = Timestamp(milliseconds: Timestamp.now().milliseconds - 3_600_000)
+        #expect(try store.requests(of: "a", since: hour) == 1 && store.accepted(of: "a", since: hour).count == 1)
+        #expect(try store.task(ofRequest: "d", by: "a", since: hour) == task)
+        try store.execute("UPDATE audit SET time = time + 3600000", [])
+        #expect(try store.requests(of: "a", since: hour) == 0 && store.accepted(of: "a", since: hour).count == 0)
+        #expect(try store.task(ofRequest: "d", by: "a", since: hour) == nil)
+    }
+
     @Test func whatComesTooLateIsNoConsent() throws {
-        let late = try store.requestApproval(of: "d", by: "a", policy: "p", summary: "s")
+        let late = try #require(
+            try store.requestApproval(of: "d", by: "a", policy: "p", summary: "s"))
         _ = try store.decide(late.approvalId, isApproved: true)
         try store.execute("UPDATE approval SET expires_at = 1 WHERE id = ?", [late.approvalId])
         #expect(try !store.spendApproval(of: "d", by: "a"))
-        let open = try store.requestApproval(of: "e", by: "a", policy: "p", summary: "s")
+        let open = try #require(
+            try store.requestApproval(of: "e", by: "a", policy: "p", summary: "s"))
         try store.execute("UPDATE approval SET expires_at = 1 WHERE id = ?", [open.approvalId])
         guard case .notOpen(let expired) = try store.decide(open.approvalId, isApproved: true) else {
             Issue.record("decided")

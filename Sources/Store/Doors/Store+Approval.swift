@@ -27,10 +27,13 @@ extension Store {
     /// Milliseconds from the request to when nobody can agree to it any more, and from there to when it can be spent.
     package static let approvalLifetime: Int64 = 15 * 60_000
 
-    /// The open approval of this request, made if there is none.
+    /// Of a client; more than that nobody reads.
+    package static let mostOpenApprovals = 16
+
+    /// The open approval of this request, made if there is none; nil when the client has too many open ones.
     package func requestApproval(
         of digest: String, by client: String, policy: String, summary: String
-    ) throws(StoreError) -> Approval {
+    ) throws(StoreError) -> Approval? {
         try write(.full) { db in
             let now = Timestamp.now()
             if let open = try db.approvals(
@@ -39,6 +42,10 @@ extension Store {
             ).last {
                 return open
             }
+            let waiting = try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM approval WHERE client = ? AND decision IS NULL AND expires_at > ?",
+                arguments: [client, now.milliseconds])
+            guard waiting ?? 0 < Self.mostOpenApprovals else { return nil }
             let id = "appr_" + Base32.encode(RandomBytes.make(16))
             try db.execute(
                 sql: """
@@ -79,6 +86,16 @@ extension Store {
                             AND spent_at IS NULL AND expires_at > :now ORDER BY created_at LIMIT 1)
                     """, arguments: ["now": now, "client": client, "digest": digest])
             return db.changesCount == 1
+        }
+    }
+
+    /// Whether the newest word on this request is a refusal, for as long as consent would have been good.
+    package func isDenied(_ digest: String, by client: String) throws(StoreError) -> Bool {
+        try read { db in
+            let now = Timestamp.now().milliseconds
+            return try db.approvals(
+                "client = ? AND digest = ? AND decision IS NOT NULL AND expires_at > ?", [client, digest, now]
+            ).last?.state == .denied
         }
     }
 

@@ -39,6 +39,7 @@ package struct AuditEntry: Equatable, Sendable {
     }
 }
 
+/// Times are of a clock that may be set back: what then seems to lie ahead counts for nothing, or a client would be held up until then.
 extension Store {
     package func audit(_ entry: AuditEntry) throws(StoreError) {
         try write(.normal) { db in
@@ -54,6 +55,15 @@ extension Store {
         }
     }
 
+    /// How many requests of a client there were since then, whatever became of them.
+    package func requests(of client: String, since: Timestamp) throws(StoreError) -> Int {
+        try read { db in
+            try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM audit WHERE client = ? AND time BETWEEN ? AND ?",
+                arguments: [client, since.milliseconds, Timestamp.now().milliseconds]) ?? 0
+        }
+    }
+
     /// How many requests of a client have become tasks since then, and when the first of them did.
     package func accepted(of client: String, since: Timestamp) throws(StoreError) -> (count: Int, first: Timestamp?) {
         try read { db in
@@ -61,8 +71,8 @@ extension Store {
                 db,
                 sql: """
                     SELECT count(*) AS count, min(time) AS first FROM audit
-                    WHERE client = ? AND decision = 'accepted' AND time >= ? AND task_id IS NOT NULL
-                    """, arguments: [client, since.milliseconds])
+                    WHERE client = ? AND decision = 'accepted' AND time BETWEEN ? AND ? AND task_id IS NOT NULL
+                    """, arguments: [client, since.milliseconds, Timestamp.now().milliseconds])
             guard let row else { return (0, nil) }
             let first = try row.decode(Int64?.self, forColumn: "first")
             return (try row.decode(forColumn: "count"), first.map(Timestamp.init(milliseconds:)))
@@ -76,8 +86,9 @@ extension Store {
                 db,
                 sql: """
                     SELECT task_id FROM audit JOIN task ON task.id = audit.task_id
-                    WHERE client = ? AND decision = 'accepted' AND time >= ? AND digest = ? ORDER BY seq DESC LIMIT 1
-                    """, arguments: [client, since.milliseconds, digest])
+                    WHERE client = ? AND decision = 'accepted' AND time BETWEEN ? AND ? AND digest = ?
+                    ORDER BY seq DESC LIMIT 1
+                    """, arguments: [client, since.milliseconds, Timestamp.now().milliseconds, digest])
         }.flatMap(TaskID.init)
     }
 

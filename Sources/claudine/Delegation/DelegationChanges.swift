@@ -8,10 +8,12 @@ extension Delegation {
             get: { [self] id, _ in try await known(id) { store, record in try snapshot(record, store) } },
             cancel: { [self] id, _ in
                 let isKnown = try await known(id) { store, record in
-                    _ = try store.requestStop(record.taskId, by: .client)
-                    try store.audit(
-                        AuditEntry(
-                            client: client, tool: "tasks/cancel", digest: record.taskId.text, decision: .accepted))
+                    let result = try store.requestStop(record.taskId, by: .client)
+                    if result?.hasEffect == true {
+                        try store.audit(
+                            AuditEntry(
+                                client: client, tool: "tasks/cancel", digest: record.taskId.text, decision: .accepted))
+                    }
                     return true
                 }
                 return isKnown ?? false

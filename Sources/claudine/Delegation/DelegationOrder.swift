@@ -26,6 +26,8 @@ struct DelegationOrder {
 extension Delegation {
     /// Accepted requests of a client in a minute.
     static let mostInAMinute = 30
+    /// Requests of a client in a minute, those included that were refused.
+    static let mostRequests = 300
     /// Tasks of a client that have not ended.
     static let mostLive = 200
     /// Milliseconds in which the same request without a key is the same task: models repeat a call whose answer they did not see.
@@ -35,18 +37,17 @@ extension Delegation {
     func delegate(_ order: DelegationOrder, _ tool: String, _ context: RequestContext) throws -> ToolOutcome {
         let store = try store()
         let digest = try order.digest(tool)
-        let toolUse = context.meta["claudecode/toolUseId"]?.string
         func note(_ decision: AuditDecision, _ task: TaskID? = nil) throws {
             try store.audit(
                 AuditEntry(
                     client: client, tool: tool, digest: digest, decision: decision, policy: order.spec.policy,
-                    task: task,
-                    toolUse: toolUse))
+                    task: task, toolUse: context.toolUse))
         }
         let outcome = try turn.withLock { _ -> Delegated in
             if order.key == nil, !order.isDryRun, let earlier = try recent(digest, store) {
                 return .task(earlier, isEarlier: true)
             }
+            try checkRequests(store)
             do {
                 try checkRate(store)
             } catch {
@@ -71,9 +72,17 @@ extension Delegation {
                 throw ToolFailure(error.reason, hint: error.hint)
             }
             if order.isDryRun { return .dryRun(prepared) }
-            if asked.contains(prepared.policy.name), let question = try ask(order, digest, store, context) {
-                try note(.asked)
-                return .question(question)
+            if let earlier = try store.earlier(prepared.spec) { return .task(earlier, isEarlier: true) }
+            if asked.contains(prepared.policy.name) {
+                do {
+                    if let question = try ask(order, tool, digest, store, context) {
+                        try note(.asked)
+                        return .question(question)
+                    }
+                } catch let error as ToolFailure {
+                    try note(error.code == Self.consentRequired ? .asked : .refused)
+                    throw error
+                }
             }
             let result = try queue.submit(prepared, request)
             try note(.accepted, result.record.taskId)
@@ -98,7 +107,20 @@ extension Delegation {
 
     private func recent(_ digest: String, _ store: Store) throws -> TaskRecord? {
         let since = Timestamp(milliseconds: Timestamp.now().milliseconds - Self.sameWithin)
-        return try store.task(ofRequest: digest, by: client, since: since).flatMap { try store.record($0) }
+        guard let task = try store.task(ofRequest: digest, by: client, since: since) else { return nil }
+        // Another process may serve the same client within other roots.
+        return try store.record(task).flatMap { isVisible($0) ? $0 : nil }
+    }
+
+    /// Leaves no row: the record of what clients want must not be what fills the disk.
+    private func checkRequests(_ store: Store) throws {
+        let since = Timestamp(milliseconds: Timestamp.now().milliseconds - 60_000)
+        let count = try store.requests(of: client, since: since)
+        guard count < Self.mostRequests else {
+            throw ToolFailure(
+                "limit.rate", "\(count) requests came in the last minute; \(Self.mostRequests) is the most.",
+                retryAfter: 60)
+        }
     }
 
     private func checkRate(_ store: Store) throws {
@@ -130,4 +152,9 @@ extension Delegation {
             "limits": JSONValue.object(prepared.frozen.limits).message, "deduplicated": false, "resources": [:],
         ]
     }
+}
+
+extension RequestContext {
+    /// The client's own name of the call, as much of it as is worth to be kept.
+    var toolUse: String? { meta["claudecode/toolUseId"]?.string.map { Clean.prefix($0, bytes: 128).text } }
 }

@@ -93,6 +93,7 @@ struct MCPReference: ParsableCommand {
             ("approval.required", "a person has to agree, and this client cannot ask: `claudine approve ID`"),
             ("approval.denied", "the person asked did not agree"),
             ("limit.rate", "too many delegations in a minute; says when there may be another"),
+            ("limit.approvals", "too many requests of this client wait for a person's word"),
             ("limit.tasks", "too many tasks of this client have not ended"),
             ("queue.full", "too many tasks wait, over all clients"),
             ("idempotency.conflict", "the key belongs to another request"),
@@ -105,6 +106,8 @@ struct MCPReference: ParsableCommand {
         "| what | at most |\n|---|---|\n"
         + [
             ("delegations of a client in a minute", "\(Delegation.mostInAMinute)"),
+            ("requests to delegate in a minute, with those that are refused", "\(Delegation.mostRequests)"),
+            ("requests of a client that wait for consent", "\(Store.mostOpenApprovals)"),
             ("tasks of a client that have not ended", "\(Delegation.mostLive)"),
             ("tasks of a client that run at a time", "`--max-running`, 8 by default"),
             ("the same request without a key is the same task for", "\(Delegation.sameWithin / 1000) s"),
@@ -112,6 +115,7 @@ struct MCPReference: ParsableCommand {
             ("a message", "\(Limits().message >> 20) MiB, \(JSONParser.mostDepth) values deep"),
             ("requests of a connection that are not answered yet", "\(Limits().inFlight)"),
             ("subscriptions of a connection", "\(Limits().subscriptions)"),
+            ("resources and tasks of a subscription", "\(Limits().interests)"),
             ("a consent that was asked for can be given for", "\(Store.approvalLifetime / 60_000) minutes"),
         ].map { "| \($0) | \($1) |\n" }.joined()
 }

@@ -34,10 +34,12 @@ extension Delegation {
             guard let result = try store.requestStop(id, by: .client, force: force) else {
                 throw ToolFailure.unknownTask
             }
-            try store.audit(
-                AuditEntry(
-                    client: client, tool: "CancelTask", digest: id.text, decision: .accepted,
-                    toolUse: context.meta["claudecode/toolUseId"]?.string))
+            if result.hasEffect {
+                try store.audit(
+                    AuditEntry(
+                        client: client, tool: "CancelTask", digest: id.text, decision: .accepted,
+                        toolUse: context.toolUse))
+            }
             let word =
                 switch result {
                 case .recorded: "stopping"
@@ -50,6 +52,16 @@ extension Delegation {
                     "taskId": .string(id.text), "previousState": .string(before.state.rawValue),
                     "state": .string(try record(id, in: store).state.rawValue), "result": .string(word),
                 ]))
+        }
+    }
+}
+
+extension StopResult {
+    /// What changes nothing is not worth a row, however often it is asked for.
+    var hasEffect: Bool {
+        switch self {
+        case .recorded, .cancelledAtOnce: true
+        case .alreadyStopping, .alreadyEnded: false
         }
     }
 }
