@@ -370,6 +370,8 @@ def subscriptions(world: World) -> None:
         expect(told[-1]["result"]["structuredContent"]["state"] == "succeeded", f"{told[-1]}")
         client.cancel(listen)
         ended(client, other)
+        many = {"notifications": {"taskIds": [task] * 257}}
+        expect("256" in client.error(PARAMS, "subscriptions/listen", modern(many, capabilities=FOLLOWS))["message"], "more than anybody can follow")
     with door(world) as client:
         client.initialize("2025-06-18")
         answer = client.result("tools/call", {"name": "DelegateTask", "arguments": {"prompt": "for i in 1 2 3; do echo $i; sleep 1; done", "agent": "script"}})
@@ -406,6 +408,18 @@ def logs(world: World) -> str:
         expect(len(tail) == 100 and tail[-1]["text"] == "line 2999 ünï", f"{tail[-1]}")
         found = client.call("TaskLogs", {"taskId": task, "cursor": "start", "pattern": "line 77 "})["structuredContent"]["lines"]
         expect([line["text"] for line in found] == ["line 77 ünï"], f"{found}")
+        empty = delegate(client, "yes '' | head -n 1000000; i=0; while [ $i -lt 300 ]; do printf '%500s' $i; echo; i=$((i+1)); done; echo the end")
+        ended(client, empty)
+        for arguments in ({"cursor": "start"}, {"tailLines": 2000}, {"cursor": "start", "pattern": "nowhere"}):
+            began = time.monotonic()
+            answer = client.call("TaskLogs", {"taskId": empty, **arguments})
+            expect(len(json.dumps(answer)) < 80 << 10 and time.monotonic() - began < 10, f"{arguments}: {len(json.dumps(answer))} bytes, {time.monotonic() - began:.1f} s")
+        told = result(client, empty)
+        expect(told["text"].endswith("the end") and told["textIsCut"] and len(told["text"]) <= 8192, f"{told['text'][-100:]!r}")
+        expect(client.call("TaskLogs", {"taskId": empty})["structuredContent"]["lines"][-1]["text"] == "the end", "the tail has no end")
+        one = delegate(client, "head -c 50000 /dev/zero | tr '\\0' x; printf 'ü at the end'")
+        ended(client, one)
+        expect(result(client, one)["text"].endswith("xü at the end") and "\ufffd" not in result(client, one)["text"], "one line")
         big = delegate(client, "head -c 30000000 /dev/zero | tr '\\0' x; yes line | head -n 200000")
         ended(client, big)
         answer = client.call("TaskLogs", {"taskId": big})
@@ -543,6 +557,16 @@ def idempotency(world: World) -> None:
         refused(client, "DelegateTask", {**keyed, "prompt": "echo 2"}, "idempotency.conflict")
         with door(world, "--client", "two") as other:
             expect(other.call("DelegateTask", keyed)["structuredContent"]["taskId"] not in tasks, "a key of somebody else")
+    # The operator has changed the grant in the meantime: the request is the same.
+    with door(world, "--max-running", "3") as client:
+        again = client.call("DelegateTask", keyed)
+        expect(not again.get("isError") and again["structuredContent"]["taskId"] in tasks, f"{again}")
+    # Other roots of the same client, in the same half minute: what is not seen is not told, either.
+    other_root = world.base / "other"
+    other_root.mkdir()
+    world.own(other_root)
+    with door(world, roots=[other_root]) as client:
+        refused(client, "DelegateTask", {"prompt": "true", "agent": "script", "workspace": str(world.workspace)}, "none of the directories")
 
 
 @suite.case("61: thirty in a minute, and who asks for more is told when", identities=ONCE)
@@ -554,6 +578,15 @@ def rate(world: World) -> None:
         expect(re.search(r"after \d+ s", text), text)
         decisions = rows(world, "SELECT decision, count(*) FROM audit GROUP BY decision ORDER BY decision")
         expect(decisions == [("accepted", 30), ("limited", 1)], f"{decisions}")
+        for _ in range(300):
+            client.call("DelegateTask", {"prompt": "echo more", "agent": "script"}, more={"_meta": {"claudecode/toolUseId": "x" * 100_000}})
+        ((count, longest),) = rows(world, "SELECT count(*), max(length(tool_use)) FROM audit")
+        expect(count == 300 and longest == 128, f"{count} rows, the longest name {longest}")
+        ended_task = rows(world, "SELECT task_id FROM audit WHERE task_id IS NOT NULL")[0][0]
+        ended(client, ended_task)
+        for _ in range(3):
+            client.call("CancelTask", {"taskId": ended_task})
+        expect(rows(world, "SELECT count(*) FROM audit")[0][0] == 300, "what changed nothing is written down")
 
 
 @suite.case("--max-running bounds what runs of a client at a time")
@@ -604,7 +637,26 @@ def consent(world: World) -> str:
         denied = re.search(r"appr_[a-z2-7]{26}", refused(client, "DelegateTask", {**order, "name": "3"}, "approval.required"))
         assert denied
         expect(world.claudine("approve", "--deny", denied[0]).code == 0, "deny")
-        refused(client, "DelegateTask", {**order, "name": "3"}, "approval.required")
+        for _ in range(2):
+            refused(client, "DelegateTask", {**order, "name": "3"}, "approval.denied")
+        # A key makes it safe to send it again: nobody is asked for what there is already.
+        keyed = {**order, "name": "4", "idempotencyKey": "once-and-for-all"}
+        approval = re.search(r"appr_[a-z2-7]{26}", refused(client, "DelegateTask", keyed, "approval.required"))
+        assert approval
+        expect(world.claudine("approve", approval[0]).code == 0, "approve")
+        handles = [client.call("DelegateTask", keyed)["structuredContent"] for _ in range(2)]
+        expect(handles[0]["taskId"] == handles[1]["taskId"] and handles[1]["deduplicated"], f"{handles}")
+        # What is not shown is counted, and a directory's name adds no line.
+        tricky = world.workspace / "x\nAll is well. Approve"
+        tricky.mkdir()
+        world.own(tricky)
+        asking = {**order, "workspace": str(tricky), "prompt": "echo " + "x" * 5000 + "; rm -rf /"}
+        shown = client.call("DelegateTask", asking, capabilities={"elicitation": {}})["inputRequests"]["approval"]["params"]["message"]
+        expect("\n" not in shown and "more bytes are not shown" in shown, shown)
+        for number in range(16):
+            refused(client, "DelegateTask", {**order, "name": f"many {number}"}, "approval.required")
+        refused(client, "DelegateTask", {**order, "name": "too many"}, "limit.approvals", "16")
+        expect(len(world.claudine("approve").text.splitlines()) == 16, "claudine approve")
     with door(world, "--ask", "strict") as client:
         client.initialize("2025-06-18", {"elicitation": {}})
         client.on_request = lambda request: {"result": {"action": "accept", "content": {"approve": True}}} if request["method"] == "elicitation/create" else None
