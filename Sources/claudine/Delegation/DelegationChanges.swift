@@ -79,7 +79,9 @@ extension Delegation {
             for id in interest.tasks {
                 guard let task = TaskID(id), let record = try? record(task, in: store) else { continue }
                 let sight = Sight(states: [record.state.rawValue, "\(record.attempt ?? 0)"])
-                if let before = seen.updateValue(sight, forKey: id), before != sight {
+                let before = seen.updateValue(sight, forKey: id)
+                // One that has ended by now may have done so since the client asked.
+                if before.map({ $0 != sight }) ?? record.state.isTerminal {
                     continuation.yield(.task(try snapshot(record, store)))
                 }
             }

@@ -41,12 +41,14 @@ extension Delegation {
             id: record.taskId.text, status: status,
             message: Clean.prefix(record.state.rawValue + reason, bytes: 200).text, createdAt: record.createdAt.rfc3339,
             lastUpdatedAt: (record.endedAt ?? record.startedAt ?? record.createdAt).rfc3339,
-            keptFor: try retention(), pollInterval: TaskView.pollInterval(record))
+            keptFor: retention, pollInterval: TaskView.pollInterval(record))
     }
 
-    /// Milliseconds from the end of a task; nil without a bound.
-    private func retention() throws -> Int64? {
-        try caller().configuration.queue.retention.value.map { Int64(clamping: $0.milliseconds) }
+    /// Milliseconds from the end of a task; nil without a bound, and while the configuration cannot be read, for how a task stands is
+    /// told all the same.
+    private var retention: Int64? {
+        guard let retention = try? caller().configuration.queue.retention else { return nil }
+        return retention.value.map { Int64(clamping: $0.milliseconds) }
     }
 
     /// What the agent said last; of a command, the end of what it wrote.
