@@ -370,6 +370,8 @@ def subscriptions(world: World) -> None:
         expect(told[-1]["result"]["structuredContent"]["state"] == "succeeded", f"{told[-1]}")
         client.cancel(listen)
         ended(client, other)
+        late = client.begin("subscriptions/listen", modern({"notifications": {"taskIds": [task]}}, capabilities=FOLLOWS))
+        client.until("an end that was before", lambda: [note for note in client.notifications("notifications/tasks") if note["_meta"][SUBSCRIPTION_KEY] == late])
         many = {"notifications": {"taskIds": [task] * 257}}
         expect("256" in client.error(PARAMS, "subscriptions/listen", modern(many, capabilities=FOLLOWS))["message"], "more than anybody can follow")
     with door(world) as client:
@@ -694,6 +696,27 @@ def again(world: World) -> None:
         expect(result(client, on["taskId"])["sessionId"] == result(client, demo)["sessionId"], "another session")
 
 
+@suite.case("a session that somebody wider or else has gone on with is not gone on with", identities=ONCE)
+def shared_home(world: World) -> None:
+    def begun(client: Client, **arguments: Any) -> str:
+        task = str(client.call("DelegateTask", {"prompt": "begin", "agent": "demo", **arguments})["structuredContent"]["taskId"])
+        expect(ended(client, task)[0]["state"] == "succeeded", f"{result(client, task)}")
+        return task
+
+    with door(world, policy="permissive") as client:
+        wide = begun(client, policy="permissive")
+        narrowed = begun(client, policy="strict", continueFrom=wide)
+        tight = begun(client, policy="strict")
+    with door(world) as client:
+        refused(client, "DelegateTask", {"prompt": "tell", "agent": "demo", "continueFrom": wide}, "refused.ceiling", "permissive", "strict")
+        refused(client, "ResumeTask", {"taskId": narrowed, "prompt": "tell"}, "refused.ceiling", "permissive")
+        once = client.call("ResumeTask", {"taskId": tight, "prompt": "on"})["structuredContent"]["taskId"]
+        ended(client, once)
+        person = world.claudine("resume", tight, "more", "--policy", "strict", timeout=60)
+        expect(person.code == 0, str(person))
+        refused(client, "ResumeTask", {"taskId": once, "prompt": "tell"}, "task.cannotResume", "Somebody else")
+
+
 # MARK: when the ground is bad
 
 
@@ -713,6 +736,15 @@ def bad_ground(world: World) -> None:
             expect("errno" not in text, text)
     finally:
         locked.chmod(0o700)
+    whole = path.read_text()
+    with door(world) as client:
+        task = delegate(client, "true")
+        ended(client, task)
+        world.write(path, "nonsense = [")
+        refused(client, "DelegateTask", {"prompt": "x", "agent": "script"}, "config.toml:1")
+        expect(client.result("tasks/get", modern({"taskId": task}, capabilities=FOLLOWS))["status"] == "completed", "how it stands")
+        world.write(path, whole)
+        expect(not client.call("DelegateTask", {"prompt": "echo again", "agent": "script"}).get("isError"), "mended")
     world.write(path, "nonsense = [")
     client = Client(world, [world.binaries.claudine, "mcp", "--root", world.workspace])
     client.close(code=None)

@@ -71,6 +71,12 @@ extension Delegation {
                 try note(.refused)
                 throw ToolFailure(error.reason, hint: error.hint)
             }
+            do {
+                try checkHome(of: prepared.spec, store, caller)
+            } catch {
+                try note(.refused)
+                throw error
+            }
             if order.isDryRun { return .dryRun(prepared) }
             if let earlier = try store.earlier(prepared.spec) { return .task(earlier, isEarlier: true) }
             if asked.contains(prepared.policy.name) {
