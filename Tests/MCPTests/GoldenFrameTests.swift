@@ -152,9 +152,9 @@ import Testing
             try await desk.ask(
                 "tools/call",
                 Desk.modern(
-                    #""name":"ask","requestState":"\#(state)","inputResponses":{"name":{"action":"accept","content":{"name":"x"}}}"#,
+                    #""name":"ask","requestState":"\#(state)","inputResponses":{"name":{"action":"accept","content":{"name":"x"}},"other":{}}"#,
                     able))
-                == result(#""content":[{"type":"text","text":"{\"name\":\"x\"} {\"asked\":true}"}]"#))
+                == result(#""content":[{"type":"text","text":"{\"name\":\"x\"} {\"asked\":true} name"}]"#))
     }
 
     @Test func subscription() async throws {
@@ -236,6 +236,7 @@ import Testing
         )
         desk.tell(#"{"jsonrpc":"2.0","id":"server-1","result":{"action":"accept","content":{"name":"x"}}}"#)
         #expect(
-            try await answer == #""result":{"content":[{"type":"text","text":"{\"name\":\"x\"} {\"asked\":true}"}]}"#)
+            try await answer
+                == #""result":{"content":[{"type":"text","text":"{\"name\":\"x\"} {\"asked\":true} name"}]}"#)
     }
 }

@@ -29,7 +29,8 @@ enum Sample {
             return .inputRequired(
                 InputRequired(["name": .form(message: "Who?", schema: schema)], state: ["asked": true]))
         }
-        return .result(ToolResult([.text("\(content.text) \(context.state?.text ?? "-")")]))
+        let known = context.answers.keys.sorted().joined(separator: ",")
+        return .result(ToolResult([.text("\(content.text) \(context.state?.text ?? "-") \(known)")]))
     }
 
     static let task = Tool(name: "task", description: "Goes on.", inputSchema: ["type": "object"]) { _, _ in

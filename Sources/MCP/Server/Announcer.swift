@@ -1,4 +1,4 @@
-/// Tells one client of changes until it, or what changes, ends.
+/// Tells one client of changes until it is cancelled, or there are no more of them and the last one is told.
 struct Announcer: Sendable {
     let channel: any Channel
     /// Of every notification; nil before 2026-07-28.
@@ -28,7 +28,6 @@ struct Announcer: Sendable {
                     }
                 }
             }
-            group.cancelAll()
         }
     }
 
