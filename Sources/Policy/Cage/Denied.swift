@@ -23,10 +23,11 @@ struct Denied {
         _ entries: [String], home: String?, hostKeys: [String]
     ) -> [(path: String, entry: String)] {
         var places: [(path: String, entry: String)] = []
+        var found = PathPlaces()
         for entry in entries {
             let literal = HiddenSet.paths(of: entry).compactMap { HomePath.expand($0, home: home) }
             for path in literal + (entry == HiddenSet.secrets.rawValue ? hostKeys : []) {
-                let real = RealPath.place(path)
+                let real = found.place(of: path)
                 if !places.contains(where: { $0.path == real }) { places.append((real, entry)) }
             }
         }

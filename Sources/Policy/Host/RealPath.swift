@@ -11,16 +11,8 @@ enum RealPath {
 
     /// Where a path leads as far as it exists, and the rest of it as it is written.
     static func place(_ path: String) -> String {
-        var rest: [Substring] = []
-        var components = path.split(separator: "/")
-        while true {
-            let existing = "/" + components.joined(separator: "/")
-            if let real = resolve(existing) {
-                return ([real == "/" ? "" : real] + rest.map(String.init)).joined(separator: "/")
-            }
-            guard let last = components.popLast() else { return path }
-            rest.insert(last, at: 0)
-        }
+        var places = PathPlaces()
+        return places.place(of: path)
     }
 
     /// The text of a symbolic link.
@@ -34,6 +26,46 @@ enum RealPath {
     /// Whether `path` is `ancestor` or lies below it; both canonical.
     static func isPath(_ path: String, within ancestor: String) -> Bool {
         ancestor == "/" || path == ancestor || path.hasPrefix(ancestor + "/")
+    }
+}
+
+/// Where many paths lead at one moment: what several of them begin with is looked at once.
+struct PathPlaces {
+    private typealias Place = (path: String, exists: Bool)
+
+    private var known: [String: Place] = [:]
+
+    static func places(of paths: [String]) -> [String] {
+        var found = PathPlaces()
+        return paths.map { found.place(of: $0) }
+    }
+
+    /// As `RealPath.place`.
+    mutating func place(of path: String) -> String {
+        let place = find(path[...])
+        return place.path.isEmpty ? "/" : place.path
+    }
+
+    private mutating func find(_ given: Substring) -> Place {
+        let slash = UInt8(ascii: "/")
+        guard let last = given.utf8.lastIndex(where: { $0 != slash }) else { return ("", true) }
+        let path = given[..<given.utf8.index(after: last)]
+        if let seen = known[String(path)] { return seen }
+        let start = path.utf8.lastIndex(of: slash)
+        let name = start.map { path[path.utf8.index(after: $0)...] } ?? path
+        let parent = find(path[..<(start ?? path.startIndex)])
+        let next = parent.path + "/" + name
+        let place = parent.exists ? Self.look(at: next, isName: name != "." && name != "..") : (next, false)
+        known[String(path)] = place
+        return place
+    }
+
+    /// - Parameter isName: Whether the last component is no dots: it is somewhere else only when it is a link.
+    private static func look(at path: String, isName: Bool) -> Place {
+        var status = stat()
+        guard !path.utf8.contains(0), lstat(path, &status) == 0 else { return (path, false) }
+        if isName, status.st_mode & S_IFMT != S_IFLNK { return (path, true) }
+        return RealPath.resolve(path).map { ($0 == "/" ? "" : $0, true) } ?? (path, false)
     }
 }
 

@@ -65,8 +65,8 @@ package struct PolicyLint: Sendable, Equatable, Encodable {
 
     private static func writes(_ policy: Policy, host: HostFacts, searched: [String]) -> [PolicyLint] {
         let starting = host.home.map { home in startFiles.map { "\(home)/\($0)" } } ?? []
-        let directories = Set((searched + policy.environment.path).filter { $0.hasPrefix("/") }.map(RealPath.place))
-            .sorted()
+        let absolute = (searched + policy.environment.path).filter { $0.hasPrefix("/") }
+        let directories = Set(PathPlaces.places(of: absolute)).sorted()
         return policy.filesystem.write.flatMap { grant in
             var lints: [PolicyLint] = []
             func meet(_ place: String) -> Bool {
@@ -104,7 +104,7 @@ package struct PolicyLint: Sendable, Equatable, Encodable {
     ]
 
     private static func sockets(_ policy: Policy) -> [PolicyLint] {
-        let places = Set(containerSockets.map(RealPath.place)).sorted()
+        let places = Set(PathPlaces.places(of: containerSockets)).sorted()
         return [("filesystem.read", policy.filesystem.read), ("filesystem.write", policy.filesystem.write)].flatMap {
             key, grants in
             grants.compactMap { grant in
