@@ -105,7 +105,7 @@ extension Store {
 
     /// What is open may have been deleted, replaced or moved: then nobody would ever find what is written there, or hear of what
     /// others write.
-    private func checkPlace() throws(StoreError) {
+    package func checkPlace() throws(StoreError) {
         guard FileIdentity(of: paths.database) == file else { throw StoreError.moved(paths.database) }
     }
 

@@ -18,7 +18,9 @@ extension Store {
 
     /// The last `seq` that was given out; 0 before the first.
     package func lastEvent() throws(StoreError) -> Int64 {
-        try read { db in try Int64.fetchOne(db, sql: "SELECT coalesce(max(seq), 0) FROM event") ?? 0 }
+        try read { db in
+            try Int64.fetchOne(db.cachedStatement(sql: "SELECT coalesce(max(seq), 0) FROM event")) ?? 0
+        }
     }
 }
 

@@ -9,7 +9,7 @@ extension Store {
 
 extension Database {
     func record(_ id: TaskID) throws -> TaskRecord? {
-        try Row.fetchOne(self, sql: TaskRecord.query + " WHERE task.id = ?", arguments: [id.text])
+        try Row.fetchOne(cachedStatement(sql: TaskRecord.query + " WHERE task.id = ?"), arguments: [id.text])
             .map(TaskRecord.init(row:))
     }
 

@@ -39,7 +39,7 @@ final class Delegation: Sendable {
         try opened.withLock { opened in
             if let store = opened {
                 do {
-                    _ = try store.lastEvent()
+                    try store.checkPlace()
                     return store
                 } catch let error as StoreError where error.code == .moved {
                     opened = nil
