@@ -166,6 +166,9 @@ extension Delegation {
         server.tasks = self.tasks
         server.changes = changes
         if completes { server.completion = completion }
+        server.onRefusal = { refusal in
+            StandardError.say("what a client sent is no message: \(refusal.error.message.oneLine)")
+        }
         server.report = { reference, error in
             StandardError.say("a tool failed (reference \(reference)): \(error)")
         }
