@@ -187,6 +187,8 @@ def arguments(world: World) -> None:
         refused(client, "WaitTask", {"taskIds": [UNKNOWN], "timeoutSeconds": 51}, "timeoutSeconds", "50")
         refused(client, "TaskStatus", {"state": ["done"]}, "done")
         refused(client, "TaskStatus", {"cursor": "x"}, "cursor")
+        expect(not client.call("TaskStatus", {"limit": 5.0}).get("isError"), "5.0 is an integer")
+        refused(client, "TaskStatus", {"limit": 1e300}, "limit", "integer")
         refused(client, "TaskLogs", {"taskId": delegate(client, "true"), "cursor": "9.9"}, "cursor")
         client.error(PARAMS, "tools/call", modern({"name": "Nothing"}))
         client.error(PARAMS, "tools/call", modern({"name": "TaskStatus", "arguments": [1]}))

@@ -27,7 +27,10 @@ struct Arguments {
 
     mutating func integer(_ name: String, in range: ClosedRange<Int>) throws(ToolFailure) -> Int? {
         guard let value = take(name) else { return nil }
-        guard let number = value.integer else { throw .argument(name, "has to be an integer, not \(value.kind).") }
+        // 25.0 is one, too (JSON Schema 2020-12, Validation, 6.1.1).
+        guard let number = value.integer ?? value.number.flatMap(Int64.init(exactly:)) else {
+            throw .argument(name, "has to be an integer, not \(value.kind).")
+        }
         guard let number = Int(exactly: number), range.contains(number) else {
             throw .argument(name, "is \(number); it may be \(range.lowerBound) to \(range.upperBound).")
         }
