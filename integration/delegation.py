@@ -269,6 +269,8 @@ def killed_delegating(world: World) -> str:
         titles = [task["title"] for task in page]
         expect(len(titles) == len(set(titles)), f"{titles}")
         stored = len(titles)
+        counted = rows(world, "SELECT count(*) FROM audit WHERE decision = 'accepted'")
+        expect(counted == [(stored,)], f"{stored} tasks, {counted} rows")
         if page:
             ended(client, *[task["taskId"] for task in page][:16])
     return f"{stored} of 12 were stored"

@@ -42,17 +42,7 @@ package struct AuditEntry: Equatable, Sendable {
 /// Times are of a clock that may be set back: what then seems to lie ahead counts for nothing, or a client would be held up until then.
 extension Store {
     package func audit(_ entry: AuditEntry) throws(StoreError) {
-        try write(.normal) { db in
-            try db.execute(
-                sql: """
-                    INSERT INTO audit (time, client, tool, digest, decision, policy, task_id, tool_use)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    Timestamp.now().milliseconds, entry.client, entry.tool, entry.digest, entry.decision.rawValue,
-                    entry.policy, entry.task?.text, entry.toolUse,
-                ])
-        }
+        try write(.normal) { db in try db.insert(entry) }
     }
 
     /// How many requests of a client there were since then, whatever became of them.
@@ -101,5 +91,19 @@ extension Store {
                     SELECT count(*) FROM task WHERE ended_at IS NULL AND json_extract(spec_json, '$.client') = ?
                     """, arguments: [client]) ?? 0
         }
+    }
+}
+
+extension Database {
+    func insert(_ entry: AuditEntry) throws {
+        try execute(
+            sql: """
+                INSERT INTO audit (time, client, tool, digest, decision, policy, task_id, tool_use)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                Timestamp.now().milliseconds, entry.client, entry.tool, entry.digest, entry.decision.rawValue,
+                entry.policy, entry.task?.text, entry.toolUse,
+            ])
     }
 }

@@ -23,13 +23,15 @@ extension Store {
     /// - Parameters:
     ///   - owner: the only instance that may claim it; nil for the daemon.
     ///   - claiming: claims it in the same commit where it may run at once.
+    ///   - audit: the row of a client's request, in the same commit, so that no task goes uncounted; none for a task that there was.
     /// - Throws: `queue.full`, `dependency.missing`, `dependency.invalid`, `idempotency.conflict`; nothing is stored then.
     package func submit(
         _ spec: TaskSpec, id: TaskID = .random(), owner: InstanceIdentity? = nil, bounds: QueueBounds = .none,
-        claiming frozen: FrozenAttempt? = nil
+        claiming frozen: FrozenAttempt? = nil, audit: AuditEntry? = nil
     ) throws(StoreError) -> Submission {
         try write(.full) { db in
             if let earlier = try Self.earlier(spec, db) { return .existing(earlier) }
+            if let audit { try db.insert(audit) }
             if let home = spec.homeOf, let other = try db.liveTask(inHomeOf: home) {
                 throw StoreError(
                     .homeInUse, "The private home of \(home) is in use by \(other).",

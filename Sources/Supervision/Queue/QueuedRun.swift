@@ -40,7 +40,10 @@ package struct QueuedRun: Sendable {
         try Preparation(caller: caller, paths: store.paths).prepare(given, request, id: id)
     }
 
-    package func submit(_ prepared: PreparedAttempt, _ request: RunRequest) throws -> Result {
+    /// - Parameter audit: the row of a client's request that becomes this task.
+    package func submit(
+        _ prepared: PreparedAttempt, _ request: RunRequest, audit: AuditEntry? = nil
+    ) throws -> Result {
         let id = prepared.taskID
         var spec = prepared.spec
         spec.surroundings = Surroundings.kept(of: caller.environment)
@@ -49,7 +52,7 @@ package struct QueuedRun: Sendable {
         do {
             try kept.write(values(of: request.variables), request.standardInput)
             Trace.mark("input.kept")
-            let submission = try store.submit(spec, id: id, bounds: bounds)
+            let submission = try store.submit(spec, id: id, bounds: bounds, audit: audit)
             Trace.mark("store.submit")
             guard let record = submission.record else {
                 throw StoreError(.io, "The task \(id) was claimed although it was only to be queued.")

@@ -37,12 +37,12 @@ extension Delegation {
     func delegate(_ order: DelegationOrder, _ tool: String, _ context: RequestContext) throws -> ToolOutcome {
         let store = try store()
         let digest = try order.digest(tool)
-        func note(_ decision: AuditDecision, _ task: TaskID? = nil) throws {
-            try store.audit(
-                AuditEntry(
-                    client: client, tool: tool, digest: digest, decision: decision, policy: order.spec.policy,
-                    task: task, toolUse: context.toolUse))
+        func entry(_ decision: AuditDecision, _ task: TaskID? = nil) -> AuditEntry {
+            AuditEntry(
+                client: client, tool: tool, digest: digest, decision: decision, policy: order.spec.policy, task: task,
+                toolUse: context.toolUse)
         }
+        func note(_ decision: AuditDecision) throws { try store.audit(entry(decision)) }
         let outcome = try turn.withLock { _ -> Delegated in
             if order.key == nil, !order.isDryRun, let earlier = try recent(digest, store) {
                 return .task(earlier, isEarlier: true)
@@ -90,8 +90,7 @@ extension Delegation {
                     throw error
                 }
             }
-            let result = try queue.submit(prepared, request)
-            try note(.accepted, result.record.taskId)
+            let result = try queue.submit(prepared, request, audit: entry(.accepted, prepared.taskID))
             return .task(result.record, isEarlier: result.isEarlier)
         }
         switch outcome {
