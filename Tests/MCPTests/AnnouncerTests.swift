@@ -30,15 +30,23 @@ import Testing
         if let first = updates.first, let last = updates.last { #expect(last.at - first.at >= .milliseconds(990)) }
     }
 
-    @Test func whoeverIsCancelledIsToldNothingMore() async {
-        let journal = Journal()
-        let (stream, continuation) = AsyncStream.makeStream(of: Change.self)
-        let task = Task { await Announcer(channel: journal, meta: nil).run(stream) }
-        for _ in 0..<3 { continuation.yield(.resource("a")) }
-        while journal.entries.withLock({ $0.isEmpty }) { await Task.yield() }
-        task.cancel()
-        await task.value
-        #expect(journal.entries.withLock { $0.count } == 1)
+    @Test func whoeverIsCancelledIsToldNothingMore() async throws {
+        for _ in 0..<20 {
+            let journal = Journal()
+            let (stream, continuation) = AsyncStream.makeStream(of: Change.self)
+            let task = Task { await Announcer(channel: journal, meta: nil).run(stream) }
+            for _ in 0..<3 { continuation.yield(.resource("a")) }
+            while journal.entries.withLock({ $0.isEmpty }) { await Task.yield() }
+            task.cancel()
+            let first = try #require(journal.entries.withLock { $0.first }).at
+            // On a machine that is busy the second one may have been due already.
+            let isInTime = ContinuousClock.now - first < Announcer.pause
+            await task.value
+            guard isInTime else { continue }
+            #expect(journal.entries.withLock { $0.count } == 1)
+            return
+        }
+        Issue.record("nobody could be cancelled within \(Announcer.pause)")
     }
 
     @Test func tasksAreNotForOldClients() async {
