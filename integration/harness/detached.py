@@ -50,6 +50,9 @@ def serve(world: World, *options: str, env: dict[str, str] | None = None) -> Run
 
 def phase(world: World, pid: int) -> str | None:
     """What the daemon with this pid has written about itself."""
+    # It has the shared memory open as long as it lives. We may be root, and must not be the ones who make that file while it opens.
+    if not (world.state / "claudine.db-shm").exists():
+        return None
     found = rows(world, "SELECT json_extract(status_json, '$.phase') FROM instance WHERE role = 'daemon' AND pid = ?", pid)
     return str(found[-1][0]) if found else None
 
