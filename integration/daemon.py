@@ -464,9 +464,12 @@ printf '{"type":"result","subtype":"success","is_error":false,"result":"%s","ses
 
 def fake(world: World) -> dict[str, str]:
     """Puts a fake claude on the PATH of the environment that it returns."""
-    world.write(world.base / "bin" / "claude", FAKE, mode=0o755)
-    # A worker of root's is not root.
-    (world.base / "bin").chmod(0o755)
+    program = world.base / "bin" / "claude"
+    # Not again: a daemon may be starting it at this moment.
+    if not program.exists():
+        world.write(program, FAKE, mode=0o755)
+        # A worker of root's is not root.
+        program.parent.chmod(0o755)
     return {"PATH": f"{world.base / 'bin'}:/usr/local/bin:/usr/bin:/bin"}
 
 
