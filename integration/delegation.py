@@ -7,7 +7,6 @@ The numbers are those of the acceptance checks for the protocol; what only the p
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -18,7 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from harness import IDENTITIES, Failure, Suite, World, expect, wait_until
+from harness import IDENTITIES, Failure, Suite, World, expect, processes, wait_until
 from harness.detached import configure, rows
 from harness.mcp import ABLE, LEGACY, NO_CAPABILITY, PARAMS, SUBSCRIPTION_KEY, TASKS, Client, modern
 
@@ -796,8 +795,8 @@ def over_http(world: World) -> None:
         status, answer = post(url, wrong, "tools/list", **headers)
         expect(status == code or code == 421 and 400 <= status < 500, f"{headers}: {status} {answer}")
         expect(token not in json.dumps(answer), "the token is told")
-    arguments = {Path(f"/proc/{pid}/cmdline").read_bytes() for pid in os.listdir("/proc") if pid.isdigit() and Path(f"/proc/{pid}/cmdline").exists()}
-    expect(not any(token.encode() in words for words in arguments), "the token is in somebody's arguments")
+    told = [word for pid in processes.pids() for word in processes.arguments(pid)]
+    expect(told and not any(token.encode() in word for word in told), "the token is in somebody's arguments")
     file.chmod(0o640)
     done = world.claudine("mcp", "--http", "0", "--root", world.workspace, timeout=20)
     expect(done.code == 78 and "mcp-token" in done.errors, str(done))
