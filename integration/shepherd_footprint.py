@@ -17,9 +17,6 @@ suite = Suite("footprint", __doc__ or "")
 RESIDENT_KIB = 1200
 PROPORTIONAL_KIB = 120
 RUNNING = 20
-#: They hold for a release build; a debug build carries a quarter more.
-if locate().shepherd.stat().st_size > 3 << 20:
-    PROPORTIONAL_KIB = PROPORTIONAL_KIB * 5 // 4
 #: What any program on Linux may link: the C library, its loader and its parts.
 LIBC = re.compile(r"linux-vdso|ld-linux|libc\.so|libm\.so|libpthread\.so|libdl\.so|librt\.so")
 
