@@ -41,7 +41,8 @@ extension ResponseError.Code {
 }
 
 extension HTTPField.Name {
-    // Token characters only, so they are names.
+    // Written here and tried by every test of the transport: one that is no token (RFC 9110, 5.1) is a mistake of ours, which no
+    // request can bring about.
     static let mcpMethod = constant("Mcp-Method")
     static let mcpName = constant("Mcp-Name")
     static let mcpVersion = constant("MCP-Protocol-Version")

@@ -1,7 +1,7 @@
 /// `[admission]` of config.toml: what the machine has to have left before one more attempt is started.
 ///
 /// The numbers are those of studies/supervision.md D, but for `cpuPressure`: `some` counts every moment in which anything waited for
-/// a processor, so that on two of them 60 would stop everything at once.
+/// a processor, so that on two of them one build reaches 60. It only spaces starts out.
 package struct AdmissionConfiguration: Equatable, Sendable {
     /// Memory that stays available beside what the next attempt is expected to use.
     package var memoryReserve = ByteSize(bytes: 512 << 20)

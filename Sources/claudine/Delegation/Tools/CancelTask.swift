@@ -11,7 +11,8 @@ extension Delegation {
             """,
             input: Schema.object(
                 [
-                    "taskId": Schema.task("The task"), "reason": Schema.text("Why, for the record", length: 1...500),
+                    "taskId": Schema.task("The task"),
+                    "reason": Schema.text("Why; read, and not kept", length: 1...500),
                     "force": Schema.flag("Kill at once, without the time that the policy gives to stop by itself"),
                 ], required: ["taskId"]),
             output: [
